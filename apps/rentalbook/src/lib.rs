@@ -1,0 +1,1 @@
+//! The online library that lends books to the door.

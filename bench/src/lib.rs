@@ -1,0 +1,1 @@
+//! Load, and ratios against baselines of the same run.

@@ -1,0 +1,1 @@
+//! 내 대여 현황: what the customer sees.

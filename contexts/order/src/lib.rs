@@ -1,0 +1,1 @@
+//! 대여요청: the customer's wish.

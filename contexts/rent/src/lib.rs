@@ -1,0 +1,1 @@
+//! 대여: confirmation.

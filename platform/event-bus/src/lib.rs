@@ -1,0 +1,1 @@
+//! The event bus as a port: topic, partitions, groups, committed offsets, dead letters.

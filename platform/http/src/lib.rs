@@ -1,0 +1,1 @@
+//! HTTP as the services speak it: HAL, problem+json, limits, the server.

@@ -1,0 +1,1 @@
+//! Deadline and circuit breaker around a call.

@@ -1,0 +1,1 @@
+//! SQLite with group commit, migrations, and the embedded event bus.
