@@ -1,0 +1,134 @@
+//! The loop of a consumer: batch, handle, commit; pause while a store is away, set aside what can never succeed.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use crate::{BusError, DeadLetters, EventBus, Record};
+
+/// What a consumer does with records.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Applies `records`, in their order, in one transaction. When it returns `Ok`, all that they cause is
+    /// durable. It may see any record again.
+    async fn handle(&self, records: &[Record]) -> Result<(), HandleError>;
+}
+
+/// Why records could not be applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HandleError {
+    /// The consumer's own store is away: the same records will succeed later, so the partition waits.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// At least one of the records can never succeed: it becomes a dead letter, alone.
+    #[error("{0}")]
+    Undeliverable(String),
+}
+
+/// One consumer of a group.
+pub struct Consumer {
+    /// Where the records come from.
+    pub bus: Arc<dyn EventBus>,
+    /// What is read.
+    pub topic: String,
+    /// As which group.
+    pub group: String,
+    /// What is done with the records.
+    pub handler: Arc<dyn Handler>,
+    /// Most records handled in one transaction.
+    pub batch: usize,
+}
+
+/// Pauses after failures: the first, and what doubling it ends at.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+impl Consumer {
+    /// Consumes for ever. May be dropped at any moment: what was not committed is read again.
+    pub async fn run(self) {
+        let mut backoff = Backoff::new();
+        loop {
+            if let Err(reason) = self.run_subscription(&mut backoff).await {
+                warn!(group = self.group, %reason, "consuming pauses");
+                backoff.pause().await;
+            }
+        }
+    }
+
+    async fn run_subscription(&self, backoff: &mut Backoff) -> Result<(), BusError> {
+        let mut subscription = self.bus.subscribe(&self.topic, &self.group).await?;
+        loop {
+            let records = subscription.next(self.batch).await?;
+            self.handle_all(&records, backoff).await?;
+            subscription.commit().await?;
+            backoff.reset();
+        }
+    }
+
+    /// Handles a batch; one that fails for good is tried again record by record.
+    async fn handle_all(&self, records: &[Record], backoff: &mut Backoff) -> Result<(), BusError> {
+        let Err(reason) = self.handle_until_decided(records, backoff).await else { return Ok(()) };
+        if let [record] = records {
+            return self.set_aside(record, &reason, 1).await;
+        }
+        for record in records {
+            if let Err(reason) = self.handle_until_decided(std::slice::from_ref(record), backoff).await {
+                self.set_aside(record, &reason, 2).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Retries while the store is away, without limit. The error is the reason why it can never succeed.
+    async fn handle_until_decided(&self, records: &[Record], backoff: &mut Backoff) -> Result<(), String> {
+        loop {
+            match AssertUnwindSafe(self.handler.handle(records)).catch_unwind().await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(HandleError::Unavailable(reason))) => {
+                    warn!(group = self.group, reason, "the store is away, the partition waits");
+                    backoff.pause().await;
+                }
+                Ok(Err(HandleError::Undeliverable(reason))) => return Err(reason),
+                Err(panic) => return Err(format!("a bug: {}", panic_text(panic.as_ref()))),
+            }
+        }
+    }
+
+    async fn set_aside(&self, record: &Record, reason: &str, attempts: u32) -> Result<(), BusError> {
+        error!(
+            group = self.group,
+            partition = record.partition,
+            offset = record.offset,
+            reason,
+            "dead letter: this record can never succeed; see `rentalbook tools dlq`"
+        );
+        DeadLetters::new(Arc::clone(&self.bus), &self.topic).add(record, &self.group, reason, attempts).await
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("panic without a text")
+}
+
+struct Backoff(Duration);
+
+impl Backoff {
+    fn new() -> Self {
+        Self(BACKOFF.0)
+    }
+
+    async fn pause(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 2).min(BACKOFF.1);
+    }
+
+    fn reset(&mut self) {
+        self.0 = BACKOFF.0;
+    }
+}
