@@ -1,1 +1,19 @@
-//! SQLite with group commit, migrations, and the embedded event bus.
+//! SQLite as a durable store for one service: group commit, kept totals, an outbox, versioned migrations, and
+//! the embedded event bus as a log of its own.
+
+mod error;
+mod group_commit;
+mod log_bus;
+mod outbox;
+mod schema;
+mod sqlite;
+mod tx;
+
+pub use error::{OpenError, StorageError};
+pub use log_bus::LogBus;
+pub use outbox::SqliteOutbox;
+pub use schema::Migration;
+pub use sqlite::{Durability, Sqlite};
+pub use tx::Tx;
+
+pub use rusqlite;

@@ -1,0 +1,81 @@
+//! JSON to events, as tolerant as the original's producers demand.
+
+use serde::Deserialize;
+
+use crate::{Event, EventKind, Timestamp, UnknownEvent};
+
+/// A record that names one of our events and yet is none: it can never be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, or a key of the wrong type.
+    #[error("not an event: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// A known event without the id of its order.
+    #[error("{event_type} without {missing}")]
+    Missing {
+        /// Its type.
+        event_type: String,
+        /// The key that is not there.
+        missing: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    #[serde(default)]
+    event_type: Option<String>,
+    #[serde(default)]
+    id: Option<i64>,
+    #[serde(default)]
+    order_id: Option<i64>,
+    #[serde(default)]
+    item: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    event_id: Option<String>,
+    #[serde(default)]
+    version: Option<i64>,
+    #[serde(default)]
+    correlation_id: Option<String>,
+    #[serde(default)]
+    customer: Option<String>,
+    #[serde(default)]
+    occurred_at: Option<String>,
+}
+
+/// Reads a record's value.
+///
+/// `Ok(None)` for what is nobody's business here: another type, another status of `Shipped`, or a record without
+/// `eventType` (the original's consumers took that one for every type at once). Unknown keys, nulls and missing
+/// keys are borne. An event without its own id is named after its `place`: topic, partition and offset.
+pub fn decode(value: &[u8], place: impl FnOnce() -> String) -> Result<Option<Event>, DecodeError> {
+    let wire: Wire = serde_json::from_slice(value)?;
+    let Some(event_type) = wire.event_type else { return Ok(None) };
+    let kind = match EventKind::from_wire(&event_type, wire.status.as_deref(), wire.item, wire.reason) {
+        Ok(kind) => kind,
+        Err(UnknownEvent) => return Ok(None),
+    };
+    let missing = |missing| DecodeError::Missing { event_type: event_type.clone(), missing };
+    let id = wire.id.ok_or_else(|| missing("id"))?;
+    let order_id = if kind.is_of_order() { id } else { wire.order_id.ok_or_else(|| missing("orderId"))? };
+    Ok(Some(Event {
+        order_id,
+        id,
+        kind,
+        event_id: wire.event_id.unwrap_or_else(place),
+        version: wire.version,
+        correlation_id: wire.correlation_id,
+        customer: wire.customer,
+        occurred_at: wire.occurred_at.as_deref().and_then(Timestamp::from_rfc3339),
+    }))
+}
+
+/// Whether a record with this type header may be one of `types`. Without the header every record may.
+#[must_use]
+pub fn may_concern(type_header: Option<&str>, types: &[&str]) -> bool {
+    type_header.is_none_or(|found| types.contains(&found))
+}

@@ -1,0 +1,60 @@
+//! What can go wrong with a data file, in one sentence each.
+
+use std::path::PathBuf;
+
+/// A data file that cannot be used. The process should say so and end; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not a database, or pages that contradict each other.
+    #[error("the data file {path} is damaged ({reason}): restore it from a backup, nothing was changed")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        reason: String,
+    },
+    /// Written by a later program.
+    #[error(
+        "the data file {path} was written by a newer version of this program \
+         ({component} schema {found}, this program knows {known}): start that version"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Whose tables.
+        component: &'static str,
+        /// Schema version in the file.
+        found: u32,
+        /// Schema version of this program.
+        known: u32,
+    },
+    /// No room, no permission, no folder.
+    #[error("the data file {path} cannot be opened for writing: {reason}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+/// A read or a write that did not happen. A retry may help; nothing of it was written.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the store is unavailable: {0}")]
+pub struct StorageError(pub String);
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Sorts what SQLite says on opening into what a person can do about it.
+pub(crate) fn open_error(path: &std::path::Path, error: &rusqlite::Error) -> OpenError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let (path, reason) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(NotADatabase | DatabaseCorrupt) => OpenError::Damaged { path, reason },
+        _ => OpenError::Unusable { path, reason },
+    }
+}

@@ -1,0 +1,190 @@
+//! The handle of a store.
+
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    Migration, OpenError, SqliteOutbox, StorageError, Tx, error,
+    group_commit::{Waiting, Write, Writer},
+    schema,
+};
+
+/// Reading connections that are kept open; more are opened while more reads run at once.
+const IDLE_READERS: usize = 8;
+
+/// Prepared statements kept per connection.
+const STATEMENTS: usize = 64;
+
+/// When a commit is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk (`synchronous=FULL`): survives a power cut.
+    Full,
+    /// When the operating system has it (`synchronous=NORMAL`): for what can be built again.
+    Rebuildable,
+}
+
+/// A SQLite file with one writer and many readers. Clones share it; the last one ends the writer.
+#[derive(Clone)]
+pub struct Sqlite {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    /// `None` only while the last handle is dropped, so that the writer ends.
+    writes: Option<mpsc::UnboundedSender<Box<dyn Write>>>,
+    writer: Option<thread::JoinHandle<()>>,
+    readers: Mutex<Vec<Connection>>,
+    committed_seq: watch::Receiver<i64>,
+}
+
+impl Sqlite {
+    /// Opens or creates the file, brings its schema up to date and starts its writer.
+    ///
+    /// `component` names the migrations; they are the component's whole history, oldest first.
+    pub fn open(
+        path: &Path,
+        component: &'static str,
+        migrations: &[Migration],
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| error::open_error(path, &error);
+        let mut connection = Connection::open(path).map_err(failed)?;
+        configure(&connection, durability).map_err(failed)?;
+        schema::migrate(&mut connection, path, component, migrations)?;
+        let next_seq: i64 = connection
+            .query_row("SELECT coalesce(max(seq), 0) + 1 FROM outbox", [], |row| row.get(0))
+            .map_err(failed)?;
+
+        let (writes, waiting) = mpsc::unbounded_channel();
+        let (committed, committed_seq) = watch::channel(next_seq);
+        let writer = Writer {
+            connection,
+            waiting,
+            next_seq: Cell::new(next_seq),
+            committed_seq: committed,
+            commits: 0,
+        };
+        let writer =
+            thread::Builder::new()
+                .name(format!("{component}-writer"))
+                .spawn(move || writer.run())
+                .map_err(|error| OpenError::Unusable { path: path.to_owned(), reason: error.to_string() })?;
+        let shared = Shared {
+            path: path.to_owned(),
+            writes: Some(writes),
+            writer: Some(writer),
+            readers: Mutex::default(),
+            committed_seq,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs `write` in a transaction that it may share with others, and returns when it is durable.
+    ///
+    /// An SQL error is this caller's alone: the others are committed without it. The closure may run twice and
+    /// must give the same both times.
+    pub async fn write<T, F>(&self, write: F) -> Result<T, StorageError>
+    where
+        F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let gone = || StorageError(format!("the writer of {} has ended", self.shared.path.display()));
+        let (reply, answer) = oneshot::channel();
+        let waiting = Box::new(Waiting { write, result: None, reply });
+        self.shared.writes.as_ref().ok_or_else(gone)?.send(waiting).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Runs `read` on a connection of its own: it sees the last commit and never waits for the writer.
+    ///
+    /// It runs on the calling thread: for reads by key, which take microseconds. A scan belongs on
+    /// [`Sqlite::scan`].
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
+        let idle = self.shared.readers.lock().pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => open_reader(&self.shared.path)?,
+        };
+        let result = read(&reader);
+        let mut readers = self.shared.readers.lock();
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+        Ok(result?)
+    }
+
+    /// Runs a read that may take long, off the threads that answer requests.
+    pub async fn scan<T, F>(&self, read: F) -> Result<T, StorageError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read(read))
+            .await
+            .map_err(|error| StorageError(format!("a read failed: {error}")))?
+    }
+
+    /// The kept total `name`, see [`Tx::count`].
+    pub fn total(&self, name: &str) -> Result<u64, StorageError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT coalesce(sum(n), 0) FROM totals WHERE name = ?1")?
+                .query_row([name], |row| row.get::<_, i64>(0))
+        })
+        .map(|n| u64::try_from(n).unwrap_or(0))
+    }
+
+    /// The reading side of the outbox in this file.
+    #[must_use]
+    pub fn outbox(&self) -> SqliteOutbox {
+        SqliteOutbox::new(self.clone(), self.shared.committed_seq.clone())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Without a sender the writer finishes what waits and closes its connection, which empties the WAL.
+        self.writes = None;
+        self.readers.lock().clear();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Rebuildable => "NORMAL",
+    };
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "busy_timeout", 5000)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A checkpoint copies every page once that changed since the last one: the rarer, the fewer copies. The WAL
+    // levels at about this size (pages of 4 KiB).
+    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    Ok(())
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "busy_timeout", 5000)?;
+    connection.pragma_update(None, "cache_size", -1024)?;
+    Ok(connection)
+}

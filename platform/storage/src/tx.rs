@@ -1,0 +1,53 @@
+//! The transaction as a write sees it.
+
+use std::cell::{Cell, RefCell};
+
+use platform_outbox::OutboxMessage;
+use rusqlite::{CachedStatement, Connection};
+
+/// One caller's part of a group commit.
+///
+/// Others share the transaction. So a write first changes what may conflict, by a conditional statement, and says
+/// in its answer that it lost; it never relies on an error to undo what it did before.
+pub struct Tx<'c> {
+    connection: &'c Connection,
+    next_seq: &'c Cell<i64>,
+    totals: &'c RefCell<Vec<(&'static str, i64)>>,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(
+        connection: &'c Connection,
+        next_seq: &'c Cell<i64>,
+        totals: &'c RefCell<Vec<(&'static str, i64)>>,
+    ) -> Self {
+        Self { connection, next_seq, totals }
+    }
+
+    /// A prepared statement; prepared once for the life of the store.
+    pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    /// Adds a message to the outbox: it is published if and only if this transaction commits.
+    pub fn say(&self, message: &OutboxMessage) -> rusqlite::Result<()> {
+        let seq = self.next_seq.get();
+        self.next_seq.set(seq + 1);
+        self.prepare("INSERT INTO outbox (seq, key, headers, value) VALUES (?1, ?2, ?3, ?4)")?.execute((
+            seq,
+            &message.key[..],
+            &message.headers.as_encoded()[..],
+            &message.value[..],
+        ))?;
+        Ok(())
+    }
+
+    /// Adds `n` to the kept total `name`; written once for all callers that share the transaction.
+    pub fn count(&self, name: &'static str, n: i64) {
+        let mut totals = self.totals.borrow_mut();
+        match totals.iter_mut().find(|(found, _)| *found == name) {
+            Some((_, sum)) => *sum += n,
+            None => totals.push((name, n)),
+        }
+    }
+}
