@@ -1,0 +1,117 @@
+//! Rents in memory: the fake for tests, held to the same contract as the real stores.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use crate::{
+    application::ports::{Conflict, PageQuery, RentStore, Said, Save, SortField, Unavailable},
+    domain::{OrderId, Rent, RentId, RentState},
+};
+
+/// A store that forgets everything when it is dropped. Clones share their rents.
+#[derive(Clone, Default)]
+pub struct MemoryRents(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    last_id: i64,
+    rents: BTreeMap<RentId, Rent>,
+    said: Vec<(OrderId, Said)>,
+    away: bool,
+}
+
+impl MemoryRents {
+    /// Everything that was said, in its order.
+    #[must_use]
+    pub fn said(&self) -> Vec<(OrderId, Said)> {
+        self.0.lock().said.clone()
+    }
+
+    /// From now on the store is away, or back.
+    pub fn set_away(&self, away: bool) {
+        self.0.lock().away = away;
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Unavailable> {
+        let state = self.0.lock();
+        if state.away { Err(Unavailable("the store is away".to_owned())) } else { Ok(read(&state)) }
+    }
+}
+
+#[async_trait]
+impl RentStore for MemoryRents {
+    async fn next_id(&self) -> Result<RentId, Unavailable> {
+        let mut state = self.0.lock();
+        state.last_id += 1;
+        Ok(RentId(state.last_id))
+    }
+
+    async fn by_id(&self, id: RentId) -> Result<Option<Rent>, Unavailable> {
+        self.read(|state| state.rents.get(&id).cloned())
+    }
+
+    async fn by_order(&self, order_id: OrderId) -> Result<Option<Rent>, Unavailable> {
+        self.read(|state| state.rents.values().find(|rent| rent.order_id == order_id).cloned())
+    }
+
+    async fn by_orders(&self, orders: &[OrderId]) -> Result<Vec<Rent>, Unavailable> {
+        self.read(|state| {
+            state.rents.values().filter(|rent| orders.contains(&rent.order_id)).cloned().collect()
+        })
+    }
+
+    async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
+        self.read(|_| ())?;
+        let mut state = self.0.lock();
+        Ok(changes.into_iter().map(|change| state.save(change)).collect())
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable> {
+        self.read(|state| {
+            let mut rents: Vec<_> = state.rents.values().cloned().collect();
+            for (field, descending) in query.sort.iter().rev() {
+                rents.sort_by(|a, b| {
+                    let order = match field {
+                        SortField::Id => a.id.cmp(&b.id),
+                        SortField::OrderId => a.order_id.cmp(&b.order_id),
+                        SortField::Status => is_canceled(a).cmp(&is_canceled(b)),
+                        SortField::Customer => {
+                            let name = |rent: &Rent| rent.customer.as_ref().map(|c| c.as_str().to_owned());
+                            name(a).cmp(&name(b))
+                        }
+                    };
+                    if *descending { order.reverse() } else { order }
+                });
+            }
+            let total = u64::try_from(rents.len()).unwrap_or(u64::MAX);
+            let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+            (rents.into_iter().skip(offset).take(query.limit as usize).collect(), total)
+        })
+    }
+
+    async fn scan(&self, after: RentId, limit: u32) -> Result<Vec<Rent>, Unavailable> {
+        self.read(|state| {
+            state.rents.values().filter(|rent| rent.id > after).take(limit as usize).cloned().collect()
+        })
+    }
+}
+
+fn is_canceled(rent: &Rent) -> bool {
+    matches!(rent.state, RentState::Canceled(_))
+}
+
+impl State {
+    fn save(&mut self, change: Save) -> Result<(), Conflict> {
+        let order_id = change.rent.order_id;
+        let found = self.rents.values().find(|rent| rent.order_id == order_id).map(|rent| rent.version);
+        if found != change.expected {
+            return Err(Conflict);
+        }
+        self.last_id = self.last_id.max(change.rent.id.0);
+        self.rents.insert(change.rent.id, change.rent);
+        self.said.extend(change.facts.into_iter().map(|said| (order_id, said)));
+        Ok(())
+    }
+}
