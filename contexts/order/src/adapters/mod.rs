@@ -1,0 +1,16 @@
+//! The outside: requests and events come in, rows, events and calls go out.
+
+/// What calls order.
+pub mod inbound {
+    pub mod events;
+    pub mod rest;
+}
+
+/// What order calls.
+pub mod outbound {
+    pub mod clock;
+    pub mod guarded_desk;
+    pub mod memory;
+    pub mod sqlite;
+    mod wire;
+}

@@ -1,0 +1,282 @@
+//! Orders in a SQLite file, with group commit.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use contracts::WireClock;
+use platform_outbox::OutboxMessage;
+use platform_storage::{
+    Durability, Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    rusqlite::{self, Connection, OptionalExtension as _, Row},
+};
+
+use super::wire;
+use crate::{
+    application::ports::{Conflict, Due, OrderStore, PageQuery, Save, SortField, Unavailable},
+    domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version},
+};
+
+const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001_orders.sql")];
+
+/// The kept total of the collection.
+const TOTAL: &str = "orders";
+
+/// `SELECT` of what [`read_order`] expects.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, item, customer, state, reason, ordered_said, deferred_said, idempotency_key, version, \
+             placed_at, changed_at FROM orders ",
+            $rest
+        )
+    };
+}
+
+/// The store. Clones share it.
+#[derive(Clone)]
+pub struct SqliteOrders {
+    store: Sqlite,
+    next_id: Arc<AtomicI64>,
+    pending: Arc<AtomicI64>,
+    wire_clock: WireClock,
+}
+
+impl SqliteOrders {
+    /// Opens or creates the file.
+    pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
+        let store = Sqlite::open(path, "order", MIGRATIONS, Durability::Full)?;
+        let read = |sql| store.read(|c| c.query_row(sql, [], |row| row.get::<_, i64>(0)));
+        let damaged = |error: StorageError| OpenError::Damaged { path: path.to_owned(), reason: error.0 };
+        let next_id = read("SELECT coalesce(max(id), 0) + 1 FROM orders").map_err(damaged)?;
+        let pending = read("SELECT count(*) FROM orders WHERE state = 0").map_err(damaged)?;
+        Ok(Self {
+            store,
+            next_id: Arc::new(AtomicI64::new(next_id)),
+            pending: Arc::new(AtomicI64::new(pending)),
+            wire_clock,
+        })
+    }
+
+    /// What waits to be published.
+    #[must_use]
+    pub fn outbox(&self) -> SqliteOutbox {
+        self.store.outbox()
+    }
+}
+
+#[async_trait]
+impl OrderStore for SqliteOrders {
+    async fn next_id(&self) -> Result<OrderId, Unavailable> {
+        Ok(OrderId(self.next_id.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    async fn by_id(&self, id: OrderId) -> Result<Option<Order>, Unavailable> {
+        let sql = select!("WHERE id = ?1");
+        Ok(self.store.read(|c| c.prepare_cached(sql)?.query_row([id.0], read_order).optional())?)
+    }
+
+    async fn by_key(&self, key: &IdempotencyKey) -> Result<Option<Order>, Unavailable> {
+        let sql = select!("WHERE idempotency_key = ?1");
+        Ok(self.store.read(|c| c.prepare_cached(sql)?.query_row([key.as_str()], read_order).optional())?)
+    }
+
+    async fn by_ids(&self, ids: &[OrderId]) -> Result<Vec<Order>, Unavailable> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare_cached(select!("WHERE id = ?1"))?;
+            ids.iter()
+                .filter_map(|id| statement.query_row([id.0], read_order).optional().transpose())
+                .collect()
+        };
+        Ok(self.store.read(read)?)
+    }
+
+    async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
+        let moves: Vec<_> = changes.iter().map(pending_move).collect();
+        // Encoded here, on the caller's thread: the writer's time is what everybody waits for.
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|change| {
+                let messages =
+                    change.facts.iter().map(|said| wire::message(&change.order, said, &self.wire_clock));
+                (change.expected, messages.collect::<Vec<_>>(), change.order)
+            })
+            .collect();
+        let write = move |tx: &Tx<'_>| {
+            changes.iter().map(|(expected, messages, order)| save(tx, *expected, order, messages)).collect()
+        };
+        let pending = Arc::clone(&self.pending);
+        let results: Vec<Result<(), Conflict>> = self.store.write(write).await?;
+        let moved: i64 =
+            moves.iter().zip(&results).filter(|(_, saved)| saved.is_ok()).map(|(moved, _)| moved).sum();
+        pending.fetch_add(moved, Ordering::Relaxed);
+        Ok(results)
+    }
+
+    fn pending(&self) -> u64 {
+        u64::try_from(self.pending.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    async fn due(&self, due: Due) -> Result<Vec<Order>, Unavailable> {
+        let sql = select!("WHERE state = 0 AND (deferred_said = 1 OR placed_at < ?1) ORDER BY id LIMIT ?2");
+        let read = move |c: &Connection| {
+            c.prepare_cached(sql)?.query_map((due.placed_before.0, due.limit), read_order)?.collect()
+        };
+        Ok(self.store.scan(read).await?)
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
+        let total = self.store.total(TOTAL)?;
+        let sql = format!("{} ORDER BY {} LIMIT ?1 OFFSET ?2", select!(""), order_by(&query.sort));
+        let (limit, offset) = (query.limit, i64::try_from(query.offset).unwrap_or(i64::MAX));
+        let read = move |c: &Connection| c.prepare(&sql)?.query_map((limit, offset), read_order)?.collect();
+        Ok((self.store.scan(read).await?, total))
+    }
+
+    async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, Unavailable> {
+        let sql = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+        let read =
+            move |c: &Connection| c.prepare_cached(sql)?.query_map((after.0, limit), read_order)?.collect();
+        Ok(self.store.scan(read).await?)
+    }
+}
+
+/// By how much the number of pending orders changes.
+fn pending_move(change: &Save) -> i64 {
+    i64::from(change.order.state == OrderState::Pending) - i64::from(change.was_pending)
+}
+
+/// The row first, and only where it was as expected; what it says only then.
+fn save(
+    tx: &Tx<'_>,
+    expected: Option<Version>,
+    order: &Order,
+    messages: &[OutboxMessage],
+) -> rusqlite::Result<Result<(), Conflict>> {
+    let changed = match expected {
+        None => insert(tx, order)?,
+        Some(expected) => update(tx, expected, order)?,
+    };
+    if changed == 0 {
+        return Ok(Err(Conflict));
+    }
+    messages.iter().try_for_each(|message| tx.say(message))?;
+    Ok(Ok(()))
+}
+
+fn insert(tx: &Tx<'_>, order: &Order) -> rusqlite::Result<usize> {
+    let (state, reason) = state_columns(&order.state);
+    let inserted = tx
+        .prepare(
+            "INSERT INTO orders (id, item, customer, state, reason, ordered_said, deferred_said, idempotency_key,
+                                 version, placed_at, changed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+        )?
+        .execute((
+            order.id.0,
+            order.item.as_str(),
+            order.customer.as_ref().map(Customer::as_str),
+            state,
+            reason,
+            order.ordered_said,
+            order.deferred_said,
+            order.idempotency_key.as_ref().map(IdempotencyKey::as_str),
+            order.version.0,
+            order.placed_at.0,
+            order.changed_at.0,
+        ))?;
+    tx.count(TOTAL, i64::from(inserted == 1));
+    Ok(inserted)
+}
+
+fn update(tx: &Tx<'_>, expected: Version, order: &Order) -> rusqlite::Result<usize> {
+    let (state, reason) = state_columns(&order.state);
+    tx.prepare(
+        "UPDATE orders SET state = ?3, reason = ?4, ordered_said = ?5, deferred_said = ?6, idempotency_key = ?7,
+                           version = ?8, changed_at = ?9
+         WHERE id = ?1 AND version = ?2",
+    )?
+    .execute((
+        order.id.0,
+        expected.0,
+        state,
+        reason,
+        order.ordered_said,
+        order.deferred_said,
+        order.idempotency_key.as_ref().map(IdempotencyKey::as_str),
+        order.version.0,
+        order.changed_at.0,
+    ))
+}
+
+fn state_columns(state: &OrderState) -> (i64, Option<&str>) {
+    match state {
+        OrderState::Pending => (0, None),
+        OrderState::Ordered => (1, None),
+        OrderState::Rejected(Rejection::Rule(reason)) => (2, Some(reason)),
+        OrderState::Rejected(Rejection::Unavailable) => (3, None),
+        OrderState::Cancelling => (4, None),
+        OrderState::Canceled => (5, None),
+        OrderState::Shipped => (6, None),
+    }
+}
+
+fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
+    let state = match (row.get(3)?, row.get::<_, Option<String>>(4)?) {
+        (0, None) => OrderState::Pending,
+        (1, None) => OrderState::Ordered,
+        (2, Some(reason)) => OrderState::Rejected(Rejection::Rule(reason)),
+        (3, None) => OrderState::Rejected(Rejection::Unavailable),
+        (4, None) => OrderState::Cancelling,
+        (5, None) => OrderState::Canceled,
+        (6, None) => OrderState::Shipped,
+        (unknown, _) => return Err(rusqlite::Error::IntegralValueOutOfRange(3, unknown)),
+    };
+    let item = Item::parse(row.get_ref(1)?.as_str()?).ok_or(rusqlite::Error::InvalidQuery)?;
+    Ok(Order {
+        id: OrderId(row.get(0)?),
+        item,
+        customer: row.get_ref(2)?.as_str_or_null()?.and_then(Customer::parse),
+        state,
+        ordered_said: row.get(5)?,
+        deferred_said: row.get(6)?,
+        idempotency_key: row.get_ref(7)?.as_str_or_null()?.and_then(IdempotencyKey::parse),
+        version: Version(row.get(8)?),
+        placed_at: Moment(row.get(9)?),
+        changed_at: Moment(row.get(10)?),
+    })
+}
+
+fn order_by(sort: &[(SortField, bool)]) -> String {
+    let mut terms: Vec<_> = sort
+        .iter()
+        .map(|(field, descending)| {
+            let column = match field {
+                SortField::Id => "id",
+                SortField::Item => "item",
+                SortField::Status => STATUS_WORDS_IN_ORDER,
+                SortField::Customer => "customer",
+            };
+            format!("{column} {}", if *descending { "DESC" } else { "ASC" })
+        })
+        .collect();
+    // The id decides alone; after others it makes the order of equals repeatable.
+    if !sort.iter().any(|(field, _)| *field == SortField::Id) {
+        terms.push("id ASC".to_owned());
+    }
+    terms.join(", ")
+}
+
+/// Order Cancel, Order Canceled, Order Rejected, Ordered, Pending, Shipped: as the words sort.
+const STATUS_WORDS_IN_ORDER: &str = "CASE state WHEN 4 THEN 0 WHEN 5 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 2 WHEN 1 THEN 3 WHEN 0 THEN 4 ELSE 5 END";
+
+impl From<StorageError> for Unavailable {
+    fn from(error: StorageError) -> Self {
+        Self(error.0)
+    }
+}

@@ -1,0 +1,93 @@
+//! Ask rent, and commit what that means for the order. Placing and resuming do it alike.
+
+use std::sync::Arc;
+
+use super::{
+    OnRentUnavailable, Orders,
+    ports::{AskRent, RentAnswer, Said, Save, Unavailable},
+};
+use crate::domain::{self, Decision, Fact, Order, OrderState, Rejection};
+
+/// What came of one call to rent.
+pub(super) struct CallOutcome {
+    /// The order as it is committed now, whoever changed it.
+    pub(super) order: Order,
+    /// Whether rent answered.
+    pub(super) rent_answered: bool,
+}
+
+impl Orders {
+    /// Asks rent once and commits the consequence.
+    pub(super) async fn ask_rent(
+        &self,
+        order: Order,
+        correlation_id: Option<Arc<str>>,
+    ) -> Result<CallOutcome, Unavailable> {
+        let ask = AskRent {
+            order_id: order.id,
+            customer: order.customer.clone(),
+            correlation_id: correlation_id.clone(),
+        };
+        let answer = self.rent.confirm(ask).await;
+        if let RentAnswer::Unavailable(reason) = &answer {
+            tracing::debug!(order = order.id.0, reason, "rent did not answer");
+        }
+        let rent_answered = !matches!(answer, RentAnswer::Unavailable(_));
+        let order = self.commit_answer(order, &answer, correlation_id).await?;
+        Ok(CallOutcome { order, rent_answered })
+    }
+
+    /// Decides on the order as it was read, and again on what a faster one (a cancel, an event, the other of the
+    /// two callers) has made of it.
+    async fn commit_answer(
+        &self,
+        mut order: Order,
+        answer: &RentAnswer,
+        correlation_id: Option<Arc<str>>,
+    ) -> Result<Order, Unavailable> {
+        loop {
+            match self.decide_answer(&order, answer) {
+                Decision::Unchanged => return Ok(order),
+                Decision::Changed(changed, fact) => {
+                    let change = a_change(&order, changed, fact, correlation_id.clone());
+                    let changed = change.order.clone();
+                    if self.store.save(change).await?.is_ok() {
+                        return Ok(changed);
+                    }
+                }
+            }
+            // An order is never deleted, so it is found.
+            order = self.store.by_id(order.id).await?.unwrap_or(order);
+        }
+    }
+
+    fn decide_answer(&self, order: &Order, answer: &RentAnswer) -> Decision {
+        let at = self.clock.now();
+        match (answer, self.policy.on_rent_unavailable) {
+            (RentAnswer::Confirmed, _) => domain::confirm_order(order, at),
+            (RentAnswer::Refused(reason), _) => {
+                domain::reject_order(order, Rejection::Rule(reason.clone()), at)
+            }
+            (RentAnswer::Unavailable(_), OnRentUnavailable::Defer) => domain::defer_order(order, at),
+            (RentAnswer::Unavailable(_), OnRentUnavailable::Reject) => {
+                domain::reject_order(order, Rejection::Unavailable, at)
+            }
+        }
+    }
+}
+
+/// The change from `before` to `after` with what it says.
+pub(super) fn a_change(
+    before: &Order,
+    after: Order,
+    fact: Option<Fact>,
+    correlation_id: Option<Arc<str>>,
+) -> Save {
+    let said = fact.map(|fact| Said { fact, version: after.version, at: after.changed_at, correlation_id });
+    Save {
+        expected: Some(before.version),
+        was_pending: before.state == OrderState::Pending,
+        order: after,
+        facts: said.into_iter().collect(),
+    }
+}

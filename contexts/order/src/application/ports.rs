@@ -1,0 +1,147 @@
+//! What order needs from outside.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{Customer, Fact, IdempotencyKey, Moment, Order, OrderId, Version};
+
+/// The time of day.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Moment;
+}
+
+/// The store is away; a retry may help, and nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Somebody else has changed the order since it was read, or has used its idempotency key: read and decide again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict;
+
+/// Something said, with what the published event needs beside the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// What.
+    pub fact: Fact,
+    /// The version that the change made.
+    pub version: Version,
+    /// When.
+    pub at: Moment,
+    /// The request that caused it, over all services.
+    pub correlation_id: Option<Arc<str>>,
+}
+
+/// A change that is to be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Save {
+    /// The version that was read; `None` for a new order.
+    pub expected: Option<Version>,
+    /// Whether the order was `Pending` when it was read: how many wait is known at any time without counting.
+    pub was_pending: bool,
+    /// The order as it is now.
+    pub order: Order,
+    /// What the change says.
+    pub facts: Vec<Said>,
+}
+
+/// The fields that a collection can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortField {
+    /// The order's id.
+    Id,
+    /// What is requested.
+    Item,
+    /// The status word.
+    Status,
+    /// The customer.
+    Customer,
+}
+
+/// A part of the collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageQuery {
+    /// How many orders come before it.
+    pub offset: u64,
+    /// How many it has at most.
+    pub limit: u32,
+    /// By what, and whether descending; by id where empty.
+    pub sort: Vec<(SortField, bool)>,
+}
+
+/// Which pending orders the resume worker takes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Orders taken before this moment, whose own call must be over by now.
+    pub placed_before: Moment,
+    /// How many at most; deferred orders are due at any age.
+    pub limit: u32,
+}
+
+/// The orders. Ids grow and are never given twice.
+#[async_trait]
+pub trait OrderStore: Send + Sync + 'static {
+    /// An id that nobody else gets.
+    async fn next_id(&self) -> Result<OrderId, Unavailable>;
+
+    /// One order.
+    async fn by_id(&self, id: OrderId) -> Result<Option<Order>, Unavailable>;
+
+    /// The order that holds an idempotency key.
+    async fn by_key(&self, key: &IdempotencyKey) -> Result<Option<Order>, Unavailable>;
+
+    /// Those of `ids` that exist, in any order.
+    async fn by_ids(&self, ids: &[OrderId]) -> Result<Vec<Order>, Unavailable>;
+
+    /// The only way to write: every change with what it says, in one durable transaction. The answer has a result
+    /// for each: a conflict is its caller's alone, and nothing of that change is written.
+    async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable>;
+
+    /// Saves one change.
+    async fn save(&self, change: Save) -> Result<Result<(), Conflict>, Unavailable> {
+        Ok(self.save_all(vec![change]).await?.pop().unwrap_or(Err(Conflict)))
+    }
+
+    /// How many orders are `Pending`. Asked with every request: never counted.
+    fn pending(&self) -> u64;
+
+    /// Pending orders that are due, oldest first.
+    async fn due(&self, due: Due) -> Result<Vec<Order>, Unavailable>;
+
+    /// A part of the collection, and how many orders there are.
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable>;
+
+    /// At most `limit` orders with an id greater than `after`, by id: for walking all of them.
+    async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, Unavailable>;
+}
+
+/// The question that order asks rent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskRent {
+    /// The order to confirm.
+    pub order_id: OrderId,
+    /// Whose order it is.
+    pub customer: Option<Customer>,
+    /// The request that caused it, over all services.
+    pub correlation_id: Option<Arc<str>>,
+}
+
+/// What rent answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RentAnswer {
+    /// The order has a copy.
+    Confirmed,
+    /// A rule refuses, now and on every repeat; in rent's words.
+    Refused(String),
+    /// Late, failed or not asked at all: nobody knows whether there is a rent. For the log.
+    Unavailable(String),
+}
+
+/// Rent, as order sees it. Asking again with the same order id is safe.
+#[async_trait]
+pub trait RentDesk: Send + Sync + 'static {
+    /// Asks rent to confirm an order. Always answers, within the deadline that is set for it.
+    async fn confirm(&self, ask: AskRent) -> RentAnswer;
+}

@@ -1,0 +1,97 @@
+//! Resume what is pending: orders that were deferred and orders that a crash left behind are the same thing.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::sleep;
+
+use super::{
+    Orders,
+    ports::{Due, Unavailable},
+};
+use crate::domain::Moment;
+
+/// How the worker goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Resuming {
+    /// Age at which the own call of an order must be over: longer than any deadline of it.
+    pub grace: Duration,
+    /// Pause while there is nothing to do.
+    pub idle: Duration,
+    /// First pause after rent did not answer; doubles up to [`Resuming::max_pause`].
+    pub pause: Duration,
+    /// Longest pause after rent did not answer.
+    pub max_pause: Duration,
+    /// Calls under way at once.
+    pub concurrency: usize,
+}
+
+impl Default for Resuming {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(15),
+            idle: Duration::from_millis(200),
+            pause: Duration::from_millis(100),
+            max_pause: Duration::from_secs(2),
+            concurrency: 32,
+        }
+    }
+}
+
+/// Orders read at once.
+const BATCH: u32 = 256;
+
+enum Round {
+    Nothing,
+    Resumed,
+    RentAway,
+}
+
+impl Orders {
+    /// Works for ever, oldest first. May be dropped at any moment.
+    pub async fn resume_orders(self, resuming: Resuming) {
+        let started = self.clock.now();
+        let mut pause = resuming.pause;
+        loop {
+            match self.resume_round(started, &resuming).await {
+                Ok(Round::Resumed) => pause = resuming.pause,
+                Ok(Round::Nothing) => sleep(resuming.idle).await,
+                Ok(Round::RentAway) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(resuming.max_pause);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "resuming pauses");
+                    sleep(resuming.max_pause).await;
+                }
+            }
+        }
+    }
+
+    async fn resume_round(&self, started: Moment, resuming: &Resuming) -> Result<Round, Unavailable> {
+        // Before this worker began, no call of this process can have been under way.
+        let grace = i64::try_from(resuming.grace.as_millis()).unwrap_or(i64::MAX);
+        let placed_before = started.max(Moment(self.clock.now().0 - grace));
+        let due = self.store.due(Due { placed_before, limit: BATCH }).await?;
+        let mut due = due.into_iter();
+        // One asks first: while rent is away, the others need not find out for themselves.
+        let Some(oldest) = due.next() else { return Ok(Round::Nothing) };
+        if !self.resume(oldest).await? {
+            return Ok(Round::RentAway);
+        }
+        let mut calls =
+            stream::iter(due.map(|order| self.resume(order))).buffer_unordered(resuming.concurrency);
+        while let Some(rent_answered) = calls.next().await {
+            if !rent_answered? {
+                return Ok(Round::RentAway);
+            }
+        }
+        Ok(Round::Resumed)
+    }
+
+    /// Whether rent answered.
+    async fn resume(&self, order: crate::domain::Order) -> Result<bool, Unavailable> {
+        let correlation_id: Arc<str> = format!("resume-{}", order.id.0).into();
+        Ok(self.ask_rent(order, Some(correlation_id)).await?.rent_answered)
+    }
+}
