@@ -88,6 +88,9 @@ pub trait Subscription: Send {
 pub trait Replay: Send {
     /// At most `max` further records; none of them means the end.
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, BusError>;
+
+    /// Moves the end to what is the topic's end now.
+    async fn catch_up(&mut self) -> Result<(), BusError>;
 }
 
 /// The partition of a key, for adapters that have to choose it themselves (FNV-1a modulo the number).

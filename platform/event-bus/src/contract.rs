@@ -114,6 +114,10 @@ async fn a_replay_ends_at_the_end(bus: &dyn EventBus) {
         count += some.len();
     }
     assert_eq!(count, 302, "a replay reads everything");
+    bus.publish(TOPIC, vec![record("key-3", "later")]).await.expect("publish");
+    assert!(replay.next(100).await.expect("next").is_empty(), "the end stays where it was");
+    replay.catch_up().await.expect("catch up");
+    assert_eq!(replay.next(100).await.expect("next").len(), 1, "until it is moved");
     let mut none = bus.replay("a topic without records").await.expect("replay");
     assert!(none.next(10).await.expect("next").is_empty());
 }

@@ -96,9 +96,8 @@ impl EventBus for MemoryBus {
     }
 
     async fn replay(&self, topic: &str) -> Result<Box<dyn Replay>, BusError> {
-        let mut records = self.published(topic);
-        records.reverse();
-        Ok(Box::new(Rest(records)))
+        let end = self.published(topic).len();
+        Ok(Box::new(Replaying { bus: self.clone(), topic: topic.to_owned(), next: 0, end }))
     }
 
     async fn positions(&self, topic: &str, group: &str) -> Result<Vec<GroupPosition>, BusError> {
@@ -154,15 +153,24 @@ impl Subscription for Member {
     }
 }
 
-/// What is left of a replay, last record first.
-struct Rest(Vec<Record>);
+struct Replaying {
+    bus: MemoryBus,
+    topic: String,
+    next: usize,
+    end: usize,
+}
 
 #[async_trait]
-impl Replay for Rest {
+impl Replay for Replaying {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, BusError> {
-        let keep = self.0.len().saturating_sub(max);
-        let mut some = self.0.split_off(keep);
-        some.reverse();
+        let to = self.end.min(self.next + max);
+        let some = self.bus.published(&self.topic)[self.next..to].to_vec();
+        self.next = to;
         Ok(some)
+    }
+
+    async fn catch_up(&mut self) -> Result<(), BusError> {
+        self.end = self.bus.published(&self.topic).len();
+        Ok(())
     }
 }

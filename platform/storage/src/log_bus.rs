@@ -34,11 +34,14 @@ pub struct LogBus {
     shared: Arc<Shared>,
 }
 
+/// The turn of a group's members.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 struct Shared {
     /// The first offset after the last record of the log.
     end: watch::Sender<i64>,
     /// Held by the reading member of a group (topic, group).
-    members: Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>,
+    members: Mutex<HashMap<(String, String), Turn>>,
     topics: Mutex<HashMap<String, i64>>,
 }
 
@@ -133,7 +136,7 @@ impl EventBus for LogBus {
     async fn replay(&self, topic: &str) -> Result<Box<dyn Replay>, BusError> {
         let topic = self.topic_id(topic).await?;
         let end = *self.shared.end.borrow();
-        Ok(Box::new(Replaying { store: self.store.clone(), topic, next: 0, end }))
+        Ok(Box::new(Replaying { bus: self.clone(), topic, next: 0, end }))
     }
 
     async fn positions(&self, topic: &str, group: &str) -> Result<Vec<GroupPosition>, BusError> {
@@ -193,7 +196,7 @@ struct Member {
     bus: LogBus,
     topic: i64,
     group: String,
-    member: Arc<tokio::sync::Mutex<()>>,
+    member: Turn,
     reading: Option<OwnedMutexGuard<()>>,
     /// Where the log is read next.
     next: i64,
@@ -265,7 +268,7 @@ impl Subscription for Member {
 }
 
 struct Replaying {
-    store: Sqlite,
+    bus: LogBus,
     topic: i64,
     next: i64,
     end: i64,
@@ -275,13 +278,18 @@ struct Replaying {
 impl Replay for Replaying {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, BusError> {
         while self.next < self.end {
-            let (records, next) = read(&self.store, self.topic, self.next, self.end, max)?;
+            let (records, next) = read(&self.bus.store, self.topic, self.next, self.end, max)?;
             self.next = next;
             if !records.is_empty() {
                 return Ok(records);
             }
         }
         Ok(Vec::new())
+    }
+
+    async fn catch_up(&mut self) -> Result<(), BusError> {
+        self.end = *self.bus.shared.end.borrow();
+        Ok(())
     }
 }
 
