@@ -1,0 +1,114 @@
+//! Whether the service is well, for those who run it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::resource::json as answer;
+use crate::routes::read_only;
+
+/// How a service is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// Whether it can serve.
+    pub up: bool,
+    /// What it consists of, if that is to be shown.
+    pub details: Map<String, Value>,
+}
+
+impl Health {
+    /// It can serve, and there is nothing more to say.
+    pub fn up() -> Self {
+        Self { up: true, details: Map::new() }
+    }
+
+    /// It cannot serve.
+    pub fn down() -> Self {
+        Self { up: false, details: Map::new() }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Asks a service how it is.
+#[derive(Clone)]
+pub struct HealthCheck(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Health> + Send>> + Send + Sync>);
+
+impl HealthCheck {
+    /// From a function that asks.
+    pub fn new<F: Future<Output = Health> + Send + 'static>(
+        check: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move || Box::pin(check())))
+    }
+}
+
+impl std::fmt::Debug for HealthCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HealthCheck")
+    }
+}
+
+/// What is running.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct About {
+    /// The name of the service.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The commit it was built from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<&'static str>,
+}
+
+/// `/actuator/health`, `/actuator/health/liveness`, `/actuator/health/readiness`, `/actuator/info`.
+///
+/// Liveness asks nobody: that another part is down is no reason to restart this one.
+pub fn actuator<S>(about: About, check: HealthCheck) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let health = move || {
+        let check = check.clone();
+        async move { show_health((check.0)().await) }
+    };
+    let alive = || async { show_health(Health::up()) };
+    let info = move || async move { show(&json!({ "app": about })) };
+    Router::new()
+        .route("/actuator/health", read_only(get(health.clone())))
+        .route("/actuator/health/readiness", read_only(get(health)))
+        .route("/actuator/health/liveness", read_only(get(alive)))
+        .route("/actuator/info", read_only(get(info)))
+}
+
+fn show_health(health: Health) -> Response {
+    let mut body = json!({"status": if health.up { "UP" } else { "DOWN" }});
+    if !health.details.is_empty() {
+        body["details"] = Value::Object(health.details);
+    }
+    let mut response = show(&body);
+    if !health.up {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+fn show(body: &Value) -> Response {
+    let content_type = HeaderValue::from_static("application/vnd.spring-boot.actuator.v2+json;charset=UTF-8");
+    answer(body.to_string().into_bytes(), content_type)
+}
+
+#[cfg(test)]
+mod tests;

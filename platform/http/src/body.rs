@@ -1,0 +1,206 @@
+//! Bodies of requests.
+
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::Problem;
+
+/// A body is at most so long, in bytes, where no [`BodyLimit`] says otherwise.
+pub const DEFAULT_BODY_LIMIT: usize = 64 * 1024;
+
+/// On a request: how long its body may be, in bytes, instead of [`DEFAULT_BODY_LIMIT`].
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
+/// A body as it came, within the limit.
+#[derive(Clone, Debug)]
+pub struct RawBody {
+    /// The `Content-Type` header, if it is one.
+    pub content_type: Option<String>,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// A JSON object. Fields that nobody asks for are ignored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object(Map<String, Value>);
+
+impl RawBody {
+    async fn read(request: Request) -> Result<Self, Problem> {
+        let limit = request.extensions().get::<BodyLimit>().map_or(DEFAULT_BODY_LIMIT, |limit| limit.0);
+        let (parts, body) = request.into_parts();
+        if announced_length(&parts.headers).is_some_and(|length| length > limit as u64) {
+            return Err(Problem::too_large(limit));
+        }
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(str::to_owned);
+        Ok(Self { content_type, bytes: collect(body, limit).await? })
+    }
+
+    /// The media type in lower case, without parameters.
+    pub(crate) fn media_type(&self) -> String {
+        let text = self.content_type.as_deref().unwrap_or("");
+        text.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
+        Err(_) => Err(Problem::malformed_json("it ended before it was complete")),
+    }
+}
+
+impl<S: Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Self::read(request).await
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Object {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        // Before the body is waited for: it would not be read anyway.
+        if !request.headers().get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
+            return Err(Problem::unsupported_media_type("application/json"));
+        }
+        Self::parse(&RawBody::read(request).await?.bytes)
+    }
+}
+
+/// `application/json` or `application/…+json`, with any parameters.
+fn is_json(content_type: &[u8]) -> bool {
+    if content_type == b"application/json" {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(content_type) else { return false };
+    let name = text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    name.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+}
+
+impl Object {
+    /// Parses a body: 400 if it is not JSON, 422 if it is no object or names a field twice.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        if body.trim_ascii().is_empty() {
+            return Err(Problem::malformed_json("it is empty"));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let (fields, twice) = reader.deserialize_any(Fields).map_err(problem)?;
+        reader.end().map_err(problem)?;
+        match twice {
+            Some(field) => Err(Problem::invalid_field(&field, "It is there twice. Send it once.")),
+            None => Ok(Self(fields)),
+        }
+    }
+
+    /// Whatever is there under this name.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
+    }
+
+    /// The names of the fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// A text of `min` to `max` characters, without control characters; else a 422 that names the field.
+    ///
+    /// Spaces around it do not count towards `min`, so that a text of spaces is none.
+    pub fn text(&self, field: &str, min: usize, max: usize) -> Result<&str, Problem> {
+        self.optional_text(field, min, max)?.ok_or_else(|| missing(field))
+    }
+
+    /// Like [`Object::text`], but it may be absent or null.
+    pub fn optional_text(&self, field: &str, min: usize, max: usize) -> Result<Option<&str>, Problem> {
+        match self.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => check_text(field, text, min, max).map(Some),
+            Some(_) => Err(Problem::invalid_field(field, "It has to be a text.")),
+        }
+    }
+
+    /// A whole number from 1; else a 422 that names the field.
+    pub fn id(&self, field: &str) -> Result<i64, Problem> {
+        self.optional_id(field)?.ok_or_else(|| missing(field))
+    }
+
+    /// Like [`Object::id`], but it may be absent or null.
+    pub fn optional_id(&self, field: &str) -> Result<Option<i64>, Problem> {
+        match self.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_i64() {
+                Some(id) if id > 0 => Ok(Some(id)),
+                _ => Err(Problem::invalid_field(field, "It has to be a whole number from 1.")),
+            },
+        }
+    }
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::invalid_field(field, "It is missing.")
+}
+
+fn check_text<'a>(field: &str, text: &'a str, min: usize, max: usize) -> Result<&'a str, Problem> {
+    let long_enough = min == 0 || text.trim().chars().take(min).count() == min;
+    // Nothing is longer in characters than in bytes, so most texts are not counted.
+    let short_enough = text.len() <= max || text.chars().count() <= max;
+    if !long_enough || !short_enough {
+        let expected = format!("It has to be a text of {min} to {max} characters.");
+        return Err(Problem::invalid_field(field, expected));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::invalid_field(field, "It has control characters. Leave them out."));
+    }
+    Ok(text)
+}
+
+fn problem(error: serde_json::Error) -> Problem {
+    if error.is_data() {
+        Problem::invalid_body("The body has to be a JSON object: {\"field\": value}.")
+    } else {
+        Problem::malformed_json(error)
+    }
+}
+
+/// Collects the fields, and remembers one that is there twice: `serde_json` would silently take the last, and
+/// another reader of the same request might take the first.
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = (Map<String, Value>, Option<String>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let (mut fields, mut twice) = (Map::new(), None);
+        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+            if fields.contains_key(&name) {
+                twice = Some(name);
+            } else {
+                fields.insert(name, value);
+            }
+        }
+        Ok((fields, twice))
+    }
+}
+
+#[cfg(test)]
+mod tests;

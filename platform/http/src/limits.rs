@@ -1,0 +1,182 @@
+//! What a service takes on: how many requests at once, and for how long each.
+//!
+//! One layer does all that every request needs (its id, its place, its deadline, an answer if it panics),
+//! because each layer more is paid by each request.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use tokio::time::{Sleep, sleep};
+use tower::{Layer, Service};
+
+use crate::Problem;
+use crate::request_id::{REQUEST_ID, RequestId};
+
+/// Health must be answered especially when everything else is refused.
+const NEVER_LIMITED: &str = "/actuator";
+
+/// The bounds of one service. A [`Layer`]: wrap the whole router with it, once.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How many requests are served at once; one more is refused at once, before its body is read. Default 1024.
+    pub in_flight: usize,
+    /// After so long a request is answered with 503, and what was still to be done is dropped. Default 10 s.
+    pub deadline: Duration,
+    /// The `Retry-After` of both, in seconds. Default 1.
+    pub retry_after: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { in_flight: 1024, deadline: Duration::from_secs(10), retry_after: 1 }
+    }
+}
+
+/// How many requests are being served now.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    /// The number.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self, max: usize) -> Option<Place> {
+        let place = Place(Arc::clone(&self.0));
+        // Counted first and given back when refused: two requests cannot both take the last place.
+        (self.0.fetch_add(1, Ordering::Relaxed) < max).then_some(place)
+    }
+}
+
+/// Held while a request is served.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<S> Layer<S> for Limits {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: self.clone(), in_flight: InFlight::default() }
+    }
+}
+
+/// A service within [`Limits`].
+#[derive(Clone, Debug)]
+pub struct Limited<S> {
+    inner: S,
+    limits: Limits,
+    in_flight: InFlight,
+}
+
+impl<S> Limited<S> {
+    /// How many requests it is serving; for metrics.
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.clone()
+    }
+}
+
+impl<S> Service<Request> for Limited<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Unpin,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Running<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let id = RequestId::of(request.headers());
+        let limited = !request.uri().path().starts_with(NEVER_LIMITED);
+        let place = if limited { self.in_flight.enter(self.limits.in_flight) } else { None };
+        let refused = limited && place.is_none();
+        let inner = (!refused).then(|| {
+            request.extensions_mut().insert(id.clone());
+            self.inner.call(request)
+        });
+        let (deadline, retry_after) = (self.limits.deadline, self.limits.retry_after);
+        Running { inner, id, place, deadline, retry_after, timer: None }
+    }
+}
+
+/// A request that is being served.
+#[derive(Debug)]
+pub struct Running<F> {
+    /// `None`: refused, or answered.
+    inner: Option<F>,
+    id: RequestId,
+    place: Option<Place>,
+    deadline: Duration,
+    retry_after: u32,
+    /// Only for a request that has to wait for something: most are answered without.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F, E> Future for Running<F>
+where
+    F: Future<Output = Result<Response, E>> + Unpin,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let running = &mut *self;
+        let answer = match running.inner.as_mut() {
+            None => Ok(Problem::overloaded(running.retry_after).into_response()),
+            Some(inner) => match poll_caught(inner, cx) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending if running.is_late(cx) => {
+                    tracing::warn!(request_id = running.id.as_str(), "a request exceeded its deadline");
+                    Ok(Problem::deadline_exceeded(running.retry_after).into_response())
+                }
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        // What the request holds is given back now, not when the connection gets to dropping this.
+        running.inner = None;
+        running.place = None;
+        Poll::Ready(answer.map(|mut response| {
+            response.headers_mut().insert(REQUEST_ID, running.id.to_header());
+            response
+        }))
+    }
+}
+
+impl<F> Running<F> {
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(deadline)));
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+/// A panic is a bug in one handler: that request gets a 500, its connection and the others go on.
+fn poll_caught<F, E>(inner: &mut F, cx: &mut Context<'_>) -> Poll<Result<Response, E>>
+where
+    F: Future<Output = Result<Response, E>> + Unpin,
+{
+    // The future is dropped after a panic and never polled again, so nobody sees what it left half done.
+    catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll(cx))).unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        Poll::Ready(Ok(Problem::internal().into_response()))
+    })
+}
+
+#[cfg(test)]
+mod tests;

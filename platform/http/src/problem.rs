@@ -1,0 +1,233 @@
+//! What went wrong, as a client can read it (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+/// What every `type` starts with; the rest is the slug. Clients compare it, so a slug never changes.
+const TYPE_PREFIX: &str = "urn:rentalbook:problem:";
+
+/// An answer that says what was wrong and what to do about it.
+///
+/// Boxed, because it is the rare half of every `Result` on the way of a request.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    status: StatusCode,
+    slug: &'static str,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    members: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of a kind that has no constructor of its own.
+    ///
+    /// `slug` is what clients recognise it by; `detail` says what was wrong and what to do.
+    pub fn new(
+        status: StatusCode,
+        slug: &'static str,
+        title: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (members, headers) = (Map::new(), Vec::new());
+        Self(Box::new(Inner { status, slug, title, detail: detail.into(), members, headers }))
+    }
+
+    /// 400: the body is not JSON.
+    pub fn malformed_json(reason: impl std::fmt::Display) -> Self {
+        let detail = format!("The body is not valid JSON: {reason}. Send one JSON document in UTF-8.");
+        Self::new(StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON", detail)
+    }
+
+    /// 400: a part of the address or a header is not what it has to be. `expected` is a whole sentence.
+    pub fn malformed_parameter(name: &str, expected: impl std::fmt::Display) -> Self {
+        let detail = format!("`{name}` cannot be read. {expected}");
+        Self::new(StatusCode::BAD_REQUEST, "malformed-parameter", "Malformed parameter", detail)
+            .with("parameter", name)
+    }
+
+    /// 422: a field of the body is missing or has a value that is not allowed. `expected` is a whole sentence.
+    pub fn invalid_field(field: &str, expected: impl std::fmt::Display) -> Self {
+        let detail = format!("The field `{field}` is not accepted. {expected}");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "Invalid field", detail)
+            .with("field", field)
+    }
+
+    /// 422: the body is JSON, but not of the shape that is wanted.
+    pub fn invalid_body(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", detail)
+    }
+
+    /// 404: the address is of the right form, but there is nothing with this id.
+    pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
+        let detail = format!("There is no {what} {id}. Check the id, or look it up in the collection.");
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    }
+
+    /// 404: nothing answers at this address.
+    pub fn no_such_address(path: &str) -> Self {
+        let detail = format!("Nothing answers at {path}. Start from the links at /.");
+        Self::new(StatusCode::NOT_FOUND, "no-such-address", "No such address", detail)
+    }
+
+    /// 409: a rule refuses it in the state things are in. `slug` names the rule; `detail` says what can be done
+    /// instead.
+    pub fn refused(slug: &'static str, title: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, slug, title, detail)
+    }
+
+    /// 409: it met another change of the same thing.
+    pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::refused("conflict", "Conflict", detail)
+    }
+
+    /// 405: the address exists, the method does not. `instead` is a whole sentence.
+    pub fn method_not_allowed(method: &http::Method, allow: &'static str, instead: &str) -> Self {
+        let detail = format!("{method} is not possible here. {instead}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
+            .with_header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// 406: the client accepts none of the types there are.
+    pub fn not_acceptable() -> Self {
+        let detail = "None of the types in the Accept header can be sent. Accept application/hal+json or \
+                      application/json, or leave the header out.";
+        Self::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable", detail)
+    }
+
+    /// 412: it is not the version that `If-Match` names.
+    pub fn precondition_failed() -> Self {
+        let detail = "It has changed since the version that If-Match names. Get it again, look whether the \
+                      change is still wanted, and send it with the new ETag.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed", detail)
+    }
+
+    /// 413: the body is longer than `limit` bytes.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("The body is longer than {limit} bytes. Send a shorter one.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
+    }
+
+    /// 415: the body is of a type that is not read here.
+    pub fn unsupported_media_type(expected: &str) -> Self {
+        let detail = format!("The Content-Type of the body is not read here. Send {expected}.");
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "Unsupported media type",
+            detail,
+        )
+    }
+
+    /// 503: more is asked at once than is taken on; nothing was done.
+    pub fn overloaded(retry_after: u32) -> Self {
+        let detail = format!("Too many requests are being served. Nothing was done; {}", again(retry_after));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
+            .with_retry_after(retry_after)
+    }
+
+    /// 503: the answer took longer than a client may be kept waiting; what was asked may still happen.
+    pub fn deadline_exceeded(retry_after: u32) -> Self {
+        let detail = format!(
+            "The answer took too long. A change may have happened all the same: look before you repeat it; {}",
+            again(retry_after)
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "deadline-exceeded", "Deadline exceeded", detail)
+            .with_retry_after(retry_after)
+    }
+
+    /// 503: a part that is needed does not answer now. `what` is a whole sentence.
+    pub fn unavailable(what: &str, retry_after: u32) -> Self {
+        let detail = format!("{what} Please {}", again(retry_after));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
+            .with_retry_after(retry_after)
+    }
+
+    /// 500: a bug. What it was belongs into the log, not here.
+    pub fn internal() -> Self {
+        let detail = "Something went wrong on our side. Try again; if it stays, report the X-Request-Id of \
+                      this answer.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
+    }
+
+    /// Adds a member to the body.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Says in how many seconds a retry may help.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The end of the `type`, by which kinds are told apart.
+    pub fn slug(&self) -> &'static str {
+        self.0.slug
+    }
+
+    /// What was wrong and what to do.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    fn to_json(&self) -> Vec<u8> {
+        let mut all = Map::new();
+        all.insert("type".to_owned(), format!("{TYPE_PREFIX}{}", self.0.slug).into());
+        all.insert("title".to_owned(), self.0.title.into());
+        all.insert("status".to_owned(), self.0.status.as_u16().into());
+        all.insert("detail".to_owned(), self.0.detail.as_ref().into());
+        for (name, value) in &self.0.members {
+            // The members of the format are not to be written over.
+            all.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Value::Object(all).to_string().into_bytes()
+    }
+}
+
+fn again(seconds: u32) -> String {
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("try again in {seconds} {unit}.")
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.0.status.as_u16(), self.0.slug, self.0.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.to_json()));
+        *response.status_mut() = self.0.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        for (name, value) in self.0.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
