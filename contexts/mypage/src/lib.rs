@@ -5,7 +5,7 @@
 //! speak HTTP, events and redb. See the README beside this crate for the words and the states.
 
 pub mod adapters;
-
+pub mod contract;
 pub mod projection;
 pub mod query;
 pub mod rebuild;

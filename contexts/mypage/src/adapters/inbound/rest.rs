@@ -1,0 +1,1 @@
+//! Mypage over HTTP.
