@@ -58,6 +58,12 @@ pub enum SortField {
     Status,
     /// The customer.
     Customer,
+    /// Why it was refused.
+    Reason,
+    /// When it was taken.
+    PlacedAt,
+    /// When it changed last.
+    ChangedAt,
 }
 
 /// A part of the collection.

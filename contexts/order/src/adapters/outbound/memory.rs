@@ -102,6 +102,9 @@ impl OrderStore for MemoryOrders {
                             let name = |order: &Order| order.customer.as_ref().map(|c| c.as_str().to_owned());
                             name(a).cmp(&name(b))
                         }
+                        SortField::Reason => reason(a).cmp(&reason(b)),
+                        SortField::PlacedAt => a.placed_at.cmp(&b.placed_at),
+                        SortField::ChangedAt => a.changed_at.cmp(&b.changed_at),
                     };
                     if *descending { order.reverse() } else { order }
                 });
@@ -116,6 +119,17 @@ impl OrderStore for MemoryOrders {
         self.read(|state| {
             state.orders.values().filter(|order| order.id > after).take(limit as usize).cloned().collect()
         })
+    }
+}
+
+fn reason(order: &Order) -> Option<&str> {
+    match &order.state {
+        OrderState::Rejected(rejection) => Some(rejection.reason()),
+        OrderState::Pending
+        | OrderState::Ordered
+        | OrderState::Cancelling
+        | OrderState::Canceled
+        | OrderState::Shipped => None,
     }
 }
 

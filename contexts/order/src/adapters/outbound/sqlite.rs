@@ -261,6 +261,9 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
                 SortField::Item => "item",
                 SortField::Status => STATUS_WORDS_IN_ORDER,
                 SortField::Customer => "customer",
+                SortField::Reason => REASONS,
+                SortField::PlacedAt => "placed_at",
+                SortField::ChangedAt => "changed_at",
             };
             format!("{column} {}", if *descending { "DESC" } else { "ASC" })
         })
@@ -271,6 +274,9 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
     }
     terms.join(", ")
 }
+
+/// Unavailability has a reason, too, which is the program's and not the row's.
+const REASONS: &str = "CASE state WHEN 3 THEN 'rentals could not be confirmed' ELSE reason END";
 
 /// Order Cancel, Order Canceled, Order Rejected, Ordered, Pending, Shipped: as the words sort.
 const STATUS_WORDS_IN_ORDER: &str = "CASE state WHEN 4 THEN 0 WHEN 5 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 2 WHEN 1 THEN 3 WHEN 0 THEN 4 ELSE 5 END";

@@ -1,0 +1,323 @@
+//! The wiring for one machine: all five services in one process, on files. Read it from top to bottom.
+
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use contracts::{TOPIC, WireClock};
+use delivery::application::Deliveries;
+use gateway::Upstream;
+use order::{
+    adapters::outbound::guarded_desk::GuardedDesk,
+    application::{OnRentUnavailable, Orders, Resuming},
+};
+use platform_event_bus::{Consumer, Handler};
+use platform_http::{About, Health, HealthCheck, Limits, actuator};
+use platform_outbox::{Outbox, Relay};
+use platform_resilience::{Guard, GuardConfig};
+use rent::application::Rents;
+use tokio::task::JoinHandle;
+
+use crate::{
+    cli::ServiceArg,
+    control,
+    data_folder::{DataFolder, FolderError},
+    door::Door,
+    in_process_rent::InProcessRent,
+    service::{Service, Task},
+    stores::{Stores, StoresError},
+    tools::Toolbox,
+    version,
+};
+
+/// Settings of the library.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of its state.
+    pub data: PathBuf,
+    /// Address that the services listen on.
+    pub bind: IpAddr,
+    /// Ports of order, rent, delivery, mypage and gateway; 0 takes any free one.
+    pub ports: [u16; 5],
+    /// What order does.
+    pub orders: order::application::Policy,
+    /// How order asks rent.
+    pub rent_guard: GuardConfig,
+    /// How order resumes what is pending.
+    pub resuming: Resuming,
+    /// What rent's rules need.
+    pub rents: rent::domain::Policy,
+    /// Limits of every service.
+    pub limits: Limits,
+    /// Web origins whose pages may call the gateway.
+    pub cors_origins: Vec<String>,
+    /// Time zone of the events' `timestamp`.
+    pub wire_clock: WireClock,
+    /// Partitions of the topic.
+    pub partitions: u32,
+}
+
+impl Config {
+    /// The defaults, with the state in `data`.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            bind: IpAddr::from([127, 0, 0, 1]),
+            ports: [8081, 8082, 8083, 8084, 8088],
+            orders: order::application::Policy::default(),
+            rent_guard: GuardConfig::default(),
+            resuming: Resuming::default(),
+            rents: rent::domain::Policy { suspended: HashSet::new() },
+            limits: Limits::default(),
+            cors_origins: Vec::new(),
+            wire_clock: WireClock::default(),
+            partitions: platform_event_bus::DEFAULT_PARTITIONS,
+        }
+    }
+
+    /// The same with `on_rent_unavailable`.
+    #[must_use]
+    pub fn on_rent_unavailable(mut self, policy: OnRentUnavailable) -> Self {
+        self.orders.on_rent_unavailable = policy;
+        self
+    }
+}
+
+/// Why the library does not start; its text is one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A file in it.
+    #[error(transparent)]
+    Stores(#[from] StoresError),
+    /// A port.
+    #[error(transparent)]
+    Port(#[from] platform_http::BindError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] control::ControlError),
+    /// A web origin.
+    #[error(transparent)]
+    Origin(#[from] gateway::OriginError),
+}
+
+/// The five services.
+pub struct Services([Service; 5]);
+
+impl Services {
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, service: ServiceArg) -> &Service {
+        let [order, rent, delivery, mypage, gateway] = &self.0;
+        match service {
+            ServiceArg::Order => order,
+            ServiceArg::Rent => rent,
+            ServiceArg::Delivery => delivery,
+            ServiceArg::Mypage => mypage,
+            ServiceArg::Gateway => gateway,
+        }
+    }
+
+    /// All of them, the gateway last.
+    pub fn iter(&self) -> impl Iterator<Item = &Service> {
+        self.0.iter()
+    }
+
+    /// Whether all are started.
+    #[must_use]
+    pub fn all_open(&self) -> bool {
+        self.0.iter().all(Service::is_open)
+    }
+}
+
+/// A running library.
+pub struct Library {
+    services: Arc<Services>,
+    control: JoinHandle<()>,
+    toolbox: Arc<Toolbox>,
+    // Dropped last: the files are closed when nobody else may open them yet.
+    _folder: DataFolder,
+}
+
+/// How long a relay gathers after it was woken. Shorter costs processor time, longer delays every event.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Most records that a consumer handles in one transaction.
+const BATCH: usize = 2048;
+
+impl Library {
+    /// Opens the data folder, wires the services and starts them.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let folder = DataFolder::open(&config.data)?;
+        let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
+        let services = Arc::new(wire(&config, &stores)?);
+        let toolbox = Toolbox {
+            stores,
+            scratch: folder.path().to_owned(),
+            services: Some(Arc::clone(&services)),
+        };
+        let toolbox = Arc::new(toolbox);
+        let listener = control::listen(folder.path())?;
+        let mut library = Self {
+            control: tokio::spawn(control::serve(listener, Arc::clone(&toolbox))),
+            services,
+            toolbox,
+            _folder: folder,
+        };
+        if let Err(error) = library.start_services().await {
+            library.stop_services().await;
+            return Err(error.into());
+        }
+        Ok(library)
+    }
+
+    async fn start_services(&mut self) -> Result<(), platform_http::BindError> {
+        for service in self.services.iter() {
+            service.start().await?;
+        }
+        Ok(())
+    }
+
+    async fn stop_services(&mut self) {
+        self.control.abort();
+        let _ = (&mut self.control).await;
+        // The door first, so that nothing new comes in.
+        let gateway = self.services.get(ServiceArg::Gateway);
+        gateway.stop().await;
+        let services: Vec<_> = self.services.iter().map(Service::stop).collect();
+        futures_util::future::join_all(services).await;
+    }
+
+    /// The services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The tools, on this library.
+    #[must_use]
+    pub fn toolbox(&self) -> &Arc<Toolbox> {
+        &self.toolbox
+    }
+
+    /// Where a service listens.
+    pub async fn address(&self, service: ServiceArg) -> SocketAddr {
+        self.services.get(service).address().await
+    }
+
+    /// Lets requests under way finish, and closes everything.
+    pub async fn stop(mut self) {
+        self.stop_services().await;
+    }
+
+    /// Where its state is.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self._folder.path()
+    }
+}
+
+/// Who calls whom.
+fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
+    let doors: [Arc<Door>; 5] = Default::default();
+    let [order_door, rent_door, delivery_door, mypage_door, gateway_door] = doors;
+
+    let clock = Arc::new(rent::adapters::outbound::clock::SystemClock);
+    let rents = Rents::new(Arc::new(stores.rents.clone()), clock, config.rents.clone());
+
+    let clock = Arc::new(delivery::adapters::outbound::clock::SystemClock);
+    let deliveries = Deliveries::new(Arc::new(stores.deliveries.clone()), clock);
+
+    let desk = InProcessRent { rents: rents.clone(), door: Arc::clone(&rent_door) };
+    let desk = GuardedDesk::new(Arc::new(desk), Guard::new(config.rent_guard));
+    let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
+    let orders = Orders::new(Arc::new(stores.orders.clone()), Arc::new(desk), clock, config.orders);
+
+    let order_router = order::adapters::inbound::rest::router(orders.clone());
+    let rent_router = rent::adapters::inbound::rest::router(rents.clone());
+    let delivery_router = delivery::adapters::inbound::rest::router(deliveries.clone());
+    let mypage_router = mypage::adapters::inbound::rest::router(stores.view.clone());
+    let order_router = with_surroundings(order_router, "order", config);
+    let rent_router = with_surroundings(rent_router, "rent", config);
+    let delivery_router = with_surroundings(delivery_router, "delivery", config);
+    let mypage_router = with_surroundings(mypage_router, "mypage", config);
+
+    let upstreams = vec![
+        an_upstream("orders", &order_router, &order_door),
+        an_upstream("rents", &rent_router, &rent_door),
+        an_upstream("deliveries", &delivery_router, &delivery_door),
+        an_upstream("mypages", &mypage_router, &mypage_door),
+    ];
+    let gateway_router = with_surroundings(gateway::router(upstreams, &config.cors_origins)?, "gateway", config);
+
+    let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
+        config.ports.map(|port| SocketAddr::new(config.bind, port));
+    let order_tasks = {
+        let (consume, relay) = (consumer(stores, "order", Arc::new(order::adapters::inbound::events::Events(orders.clone()))), relay(stores, Arc::new(stores.orders.outbox())));
+        let resuming = config.resuming;
+        move || vec![consume(), relay(), Box::pin(orders.clone().resume_orders(resuming)) as Task]
+    };
+    let rent_tasks = {
+        let (consume, relay) = (consumer(stores, "rent", Arc::new(rent::adapters::inbound::events::Events(rents))), relay(stores, Arc::new(stores.rents.outbox())));
+        move || vec![consume(), relay()]
+    };
+    let delivery_tasks = {
+        let (consume, relay) = (consumer(stores, "delivery", Arc::new(delivery::adapters::inbound::events::Events(deliveries))), relay(stores, Arc::new(stores.deliveries.outbox())));
+        move || vec![consume(), relay()]
+    };
+    let mypage_tasks = {
+        let consume = consumer(stores, "mypage", Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())));
+        move || vec![consume()]
+    };
+    Ok(Services([
+        Service::new("order", order_port, order_door, order_router, order_tasks),
+        Service::new("rent", rent_port, rent_door, rent_router, rent_tasks),
+        Service::new("delivery", delivery_port, delivery_door, delivery_router, delivery_tasks),
+        Service::new("mypage", mypage_port, mypage_door, mypage_router, mypage_tasks),
+        Service::new("gateway", gateway_port, gateway_door, gateway_router, Vec::new),
+    ]))
+}
+
+/// A consumer of `group` for every start of its service.
+fn consumer(stores: &Stores, group: &'static str, handler: Arc<dyn Handler>) -> impl Fn() -> Task + Send + Sync + use<> {
+    let bus = Arc::new(stores.bus.clone());
+    move || {
+        let consumer = Consumer {
+            bus: bus.clone(),
+            topic: TOPIC.to_owned(),
+            group: group.to_owned(),
+            handler: Arc::clone(&handler),
+            batch: BATCH,
+        };
+        Box::pin(consumer.run())
+    }
+}
+
+/// A relay of `outbox` for every start of its service.
+fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn() -> Task + Send + Sync + use<> {
+    let bus = Arc::new(stores.bus.clone());
+    move || {
+        let relay = Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
+        Box::pin(relay.run())
+    }
+}
+
+fn an_upstream(collection: &'static str, router: &Router, door: &Arc<Door>) -> Upstream {
+    let door = Arc::clone(door);
+    Upstream { collection, router: router.clone(), is_open: Arc::new(move || door.is_open()) }
+}
+
+/// What every service has around its resources: actuator, limits, request id.
+fn with_surroundings(router: Router, name: &'static str, config: &Config) -> Router {
+    let about = About { name, version: version::VERSION, commit: version::COMMIT };
+    let health: HealthCheck = Arc::new(|| Box::pin(async { Health::up() }));
+    config.limits.around(router.merge(actuator(about, health)))
+}

@@ -1,0 +1,72 @@
+//! The files of the data folder.
+
+use std::sync::Arc;
+
+use contracts::WireClock;
+use delivery::adapters::outbound::sqlite::SqliteDeliveries;
+use mypage::{adapters::outbound::redb::RedbView, query::View as _};
+use order::adapters::outbound::sqlite::SqliteOrders;
+use platform_outbox::Outbox;
+use platform_storage::LogBus;
+use rent::adapters::outbound::sqlite::SqliteRents;
+
+use crate::data_folder::DataFolder;
+
+/// Everything that the embedded library keeps.
+#[derive(Clone)]
+pub struct Stores {
+    /// order's file.
+    pub orders: SqliteOrders,
+    /// rent's file.
+    pub rents: SqliteRents,
+    /// delivery's file.
+    pub deliveries: SqliteDeliveries,
+    /// mypage's file.
+    pub view: Arc<RedbView>,
+    /// The topic.
+    pub bus: LogBus,
+}
+
+/// A file that cannot be used; its text is one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StoresError {
+    /// One of the SQLite files.
+    #[error(transparent)]
+    Sqlite(#[from] platform_storage::OpenError),
+    /// The view's file.
+    #[error(transparent)]
+    View(#[from] mypage::adapters::outbound::redb::OpenError),
+    /// The view could not be built again.
+    #[error("the customers' view could not be built from the topic: {0}")]
+    Rebuild(#[from] mypage::rebuild::RebuildError),
+    /// The view could not be asked.
+    #[error(transparent)]
+    Unavailable(#[from] mypage::query::Unavailable),
+}
+
+impl Stores {
+    /// Opens or creates all files. A view that was lost or is new is built from the topic.
+    pub async fn open(folder: &DataFolder, clock: &WireClock, partitions: u32) -> Result<Self, StoresError> {
+        let stores = Self {
+            orders: SqliteOrders::open(&folder.file("order.db"), clock.clone())?,
+            rents: SqliteRents::open(&folder.file("rent.db"), clock.clone())?,
+            deliveries: SqliteDeliveries::open(&folder.file("delivery.db"), clock.clone())?,
+            view: Arc::new(RedbView::open(&folder.file("mypage.redb"))?),
+            bus: LogBus::open(&folder.file("bus.db"), partitions)?,
+        };
+        if !stores.view.is_complete().await? {
+            mypage::rebuild::rebuild(&*stores.view, &stores.bus, contracts::TOPIC).await?;
+        }
+        Ok(stores)
+    }
+
+    /// What is committed and not published yet.
+    #[must_use]
+    pub fn outboxes(&self) -> Vec<Arc<dyn Outbox>> {
+        vec![
+            Arc::new(self.orders.outbox()),
+            Arc::new(self.rents.outbox()),
+            Arc::new(self.deliveries.outbox()),
+        ]
+    }
+}

@@ -1,0 +1,213 @@
+//! The tools, on a data folder. A running library runs them itself, asked over its socket; otherwise they open the
+//! folder.
+
+use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
+
+use contracts::{TOPIC, Timestamp, WireClock};
+use mypage::adapters::outbound::redb::RedbView;
+use platform_event_bus::{DeadLetter, DeadLetters};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audit::Audit,
+    cli::{Dlq, ServiceArg, Tool},
+    control,
+    data_folder::DataFolder,
+    embedded::Services,
+    stores::Stores,
+};
+
+/// What a tool answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// For the user, with a line end.
+    pub text: String,
+    /// Exit code.
+    pub code: u8,
+}
+
+impl Outcome {
+    fn done(text: impl Into<String>) -> Self {
+        Self { text: text.into(), code: 0 }
+    }
+
+    fn failed(text: impl std::fmt::Display) -> Self {
+        Self { text: format!("{text}\n"), code: 1 }
+    }
+}
+
+/// What the tools work on.
+pub struct Toolbox {
+    /// The files.
+    pub stores: Stores,
+    /// Where files that are only needed for a while are made.
+    pub scratch: PathBuf,
+    /// The services, in a running library.
+    pub services: Option<Arc<Services>>,
+}
+
+/// How long the audit looks again at orders that are under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a tool on `data`: in the library that runs there, or here.
+pub async fn run(data: &std::path::Path, tool: &Tool) -> Outcome {
+    match control::ask(data, tool).await {
+        Ok(Some(outcome)) => return outcome,
+        Ok(None) => {}
+        Err(error) => return Outcome::failed(error),
+    }
+    if !data.exists() {
+        return Outcome::failed(format!(
+            "there is no data folder {}; give the library's folder with --data or RENTALBOOK_DATA",
+            data.display()
+        ));
+    }
+    let folder = match DataFolder::open(data) {
+        Ok(folder) => folder,
+        Err(error) => return Outcome::failed(error),
+    };
+    // The audit and the letters do not publish, so neither clock nor number of partitions matters.
+    match Stores::open(&folder, &WireClock::default(), platform_event_bus::DEFAULT_PARTITIONS).await {
+        Ok(stores) => Toolbox { stores, scratch: folder.path().to_owned(), services: None }.run(tool).await,
+        Err(error) => Outcome::failed(error),
+    }
+}
+
+impl Toolbox {
+    /// Runs a tool here.
+    pub async fn run(&self, tool: &Tool) -> Outcome {
+        match tool {
+            Tool::Audit => self.audit().await,
+            Tool::Stop { service } => self.stop(*service).await,
+            Tool::Start { service } => self.start(*service).await,
+            Tool::RebuildView => self.rebuild_view().await,
+            Tool::Dlq(dlq) => self.dlq(dlq).await,
+        }
+    }
+
+    async fn audit(&self) -> Outcome {
+        let scratch = self.scratch.join(format!("audit-{}.redb", std::process::id()));
+        let rebuilt = match RedbView::open(&scratch) {
+            Ok(view) => view,
+            Err(error) => return Outcome::failed(error),
+        };
+        let services = self.services.clone();
+        let all_running = move || services.as_ref().is_some_and(|services| services.all_open());
+        let audit = Audit {
+            orders: Arc::new(self.stores.orders.clone()),
+            rents: Arc::new(self.stores.rents.clone()),
+            deliveries: Arc::new(self.stores.deliveries.clone()),
+            view: self.stores.view.clone(),
+            rebuilt: Arc::new(rebuilt),
+            bus: Arc::new(self.stores.bus.clone()),
+            outboxes: self.stores.outboxes(),
+            all_running: Arc::new(all_running),
+            // Where nothing runs, nothing will change.
+            patience: if self.services.is_some() { PATIENCE } else { Duration::ZERO },
+        };
+        let report = audit.run().await;
+        drop(audit);
+        if let Err(error) = std::fs::remove_file(&scratch) {
+            tracing::warn!(%error, file = %scratch.display(), "a file that is not needed any more stays behind");
+        }
+        match report {
+            Ok(report) => Outcome { code: u8::from(!report.breaches.is_empty()), text: report.to_string() },
+            Err(error) => Outcome::failed(error),
+        }
+    }
+
+    async fn stop(&self, service: ServiceArg) -> Outcome {
+        let Some(services) = &self.services else { return nothing_runs() };
+        let service = services.get(service);
+        match service.stop().await {
+            true => Outcome::done(format!("{} is stopped\n", service.name())),
+            false => Outcome::done(format!("{} was stopped already\n", service.name())),
+        }
+    }
+
+    async fn start(&self, service: ServiceArg) -> Outcome {
+        let Some(services) = &self.services else { return nothing_runs() };
+        let service = services.get(service);
+        match service.start().await {
+            Ok(true) => Outcome::done(format!("{} is started\n", service.name())),
+            Ok(false) => Outcome::done(format!("{} was running already\n", service.name())),
+            Err(error) => Outcome::failed(error),
+        }
+    }
+
+    async fn rebuild_view(&self) -> Outcome {
+        match mypage::rebuild::rebuild(&*self.stores.view, &self.stores.bus, TOPIC).await {
+            Ok(facts) => Outcome::done(format!("the view is built again from {facts} events\n")),
+            Err(error) => Outcome::failed(error),
+        }
+    }
+
+    async fn dlq(&self, dlq: &Dlq) -> Outcome {
+        let letters = DeadLetters::new(Arc::new(self.stores.bus.clone()), TOPIC);
+        let id = |text: &String| text.parse();
+        match dlq {
+            Dlq::List => match letters.list().await {
+                Ok(letters) => Outcome::done(list(&letters)),
+                Err(error) => Outcome::failed(error),
+            },
+            Dlq::Show { id: text } => match id(text) {
+                Ok(id) => letters.show(id).await.map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter))),
+                Err(error) => Outcome::failed(error),
+            },
+            Dlq::Replay { id: text } => match id(text) {
+                Ok(id) => letters.replay(id).await.map_or_else(Outcome::failed, |()| {
+                    Outcome::done(format!("{id} is published again; services that handled it before pass over it\n"))
+                }),
+                Err(error) => Outcome::failed(error),
+            },
+            Dlq::Drop { id: text } => match id(text) {
+                Ok(id) => letters
+                    .drop(id)
+                    .await
+                    .map_or_else(Outcome::failed, |()| Outcome::done(format!("{id} is settled, nothing was done\n"))),
+                Err(error) => Outcome::failed(error),
+            },
+        }
+    }
+}
+
+fn nothing_runs() -> Outcome {
+    Outcome::failed("no library is running on this data folder; start one with `rentalbook`, or name its folder with --data")
+}
+
+fn list(letters: &[DeadLetter]) -> String {
+    if letters.is_empty() {
+        return "no dead letters\n".to_owned();
+    }
+    let mut text = format!("{:<10} {:<9} {:<16} {:<25} reason\n", "id", "group", "from", "set aside");
+    for letter in letters {
+        let from = format!("{TOPIC} {}/{}", letter.source.0, letter.source.1);
+        let at = Timestamp(letter.set_aside_at);
+        // Writing to a string has no way to fail.
+        let _ = writeln!(text, "{:<10} {:<9} {from:<16} {at:<25} {}", letter.id.to_string(), letter.group, letter.reason);
+    }
+    text
+}
+
+fn show(letter: &DeadLetter) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers: String = letter
+        .record
+        .headers
+        .iter()
+        .map(|(name, value)| format!("  {}: {}\n", text(name), text(value)))
+        .collect();
+    format!(
+        "id:        {}\nreason:    {}\ngroup:     {}\nfrom:      {TOPIC}, partition {}, offset {}\nattempts:  {}\n\
+         set aside: {}\nkey:       {}\nheaders:\n{headers}value:\n{}\n",
+        letter.id,
+        letter.reason,
+        letter.group,
+        letter.source.0,
+        letter.source.1,
+        letter.attempts,
+        Timestamp(letter.set_aside_at),
+        letter.record.key.as_deref().map_or_else(|| "(none)".to_owned(), text),
+        text(&letter.record.value),
+    )
+}
