@@ -109,6 +109,3 @@ fn show(body: &Value) -> Response {
     let content_type = HeaderValue::from_static("application/vnd.spring-boot.actuator.v2+json;charset=UTF-8");
     answer(body.to_string().into_bytes(), content_type)
 }
-
-#[cfg(test)]
-mod tests;

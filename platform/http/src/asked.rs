@@ -74,6 +74,3 @@ impl<S: Sync> FromRequestParts<S> for Asked {
         Self::of(parts)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -217,6 +217,3 @@ fn other_parameters(query: &str) -> String {
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !chooses(pair));
     kept.flat_map(|pair| [pair, "&"]).collect()
 }
-
-#[cfg(test)]
-mod tests;

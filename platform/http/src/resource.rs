@@ -225,6 +225,3 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
         headers.insert(name, value);
     }
 }
-
-#[cfg(test)]
-mod tests;

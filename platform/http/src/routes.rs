@@ -74,6 +74,3 @@ where
 async fn no_such_address(uri: Uri) -> Problem {
     Problem::no_such_address(uri.path())
 }
-
-#[cfg(test)]
-mod tests;

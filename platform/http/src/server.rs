@@ -229,6 +229,3 @@ where
         self.app.clone().oneshot(request)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,97 @@
+use std::convert::Infallible;
+use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request};
+use axum::response::Response;
+use axum::routing::get;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+use tower::{Layer, ServiceExt};
+
+use super::{Limited, Limits};
+use crate::request_id::RequestId;
+
+fn app(limits: &Limits) -> Limited<Router> {
+    let router = Router::new()
+        .route("/now", get(|| async { "now" }))
+        .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.as_str().to_owned() }))
+        .route("/slow", get(|| async { sleep(Duration::from_secs(60)).await }))
+        .route("/bug", get(bug))
+        .route("/actuator/health", get(|| async { "UP" }));
+    limits.layer(router)
+}
+
+async fn bug() {
+    panic!("a bug");
+}
+
+fn to(path: &str) -> Request {
+    Request::builder().uri(path).body(Body::empty()).unwrap()
+}
+
+async fn ask(app: &Limited<Router>, path: &str) -> Response {
+    app.clone().oneshot(to(path)).await.unwrap_or_else(|never: Infallible| match never {})
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_more_than_the_limit_is_refused_at_once_but_health_is_not() {
+    let app = app(&Limits { in_flight: 1, retry_after: 3, ..Limits::default() });
+    let (started, running) = oneshot::channel();
+    let slow = app.clone();
+    let first = tokio::spawn(async move {
+        let asking = ask(&slow, "/slow");
+        started.send(()).unwrap();
+        asking.await
+    });
+    running.await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(app.in_flight().count(), 1);
+
+    let before = Instant::now();
+    let refused = ask(&app, "/now").await;
+    assert_eq!((refused.status().as_u16(), before.elapsed()), (503, Duration::ZERO));
+    assert_eq!(refused.headers()["retry-after"], "3");
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    assert!(refused.headers().contains_key("x-request-id"));
+    assert_eq!(ask(&app, "/actuator/health").await.status().as_u16(), 200);
+
+    first.abort();
+    assert!(first.await.is_err());
+    assert_eq!(app.in_flight().count(), 0, "a client that goes away gives its place back");
+    assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_answered_by_its_deadline() {
+    let app = app(&Limits { deadline: Duration::from_secs(2), ..Limits::default() });
+    let before = Instant::now();
+    let late = ask(&app, "/slow").await;
+    assert_eq!((late.status().as_u16(), before.elapsed().as_secs()), (503, 2));
+    assert_eq!(late.headers()["retry-after"], "1");
+    assert_eq!(app.in_flight().count(), 0);
+}
+
+#[tokio::test]
+async fn the_handler_and_the_client_see_the_same_id() {
+    let app = app(&Limits::default());
+    let response = ask(&app, "/id").await;
+    let header = response.headers()["x-request-id"].clone();
+    let body = axum::body::to_bytes(response.into_body(), 200).await.unwrap();
+    assert_eq!(header.as_bytes(), &body[..]);
+
+    let mut request = to("/id");
+    request.headers_mut().insert("x-request-id", "mine".parse().unwrap());
+    let response = app.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["x-request-id"], "mine");
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_and_gives_its_place_back() {
+    let app = app(&Limits::default());
+    let response = ask(&app, "/bug").await;
+    assert_eq!(response.status().as_u16(), 500);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(app.in_flight().count(), 0);
+}
