@@ -1,1 +1,204 @@
-//! Mypage over HTTP.
+//! Mypage over HTTP: reading only, since the view follows the events.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, response::Response, routing::get};
+use contracts::Timestamp;
+use platform_http::{
+    Asked, Id, Methods, Page, PageRequest, Problem, Representation, Resource, Search, read_only, routes,
+};
+use serde::{Serialize, Serializer};
+use tracing::error;
+
+use crate::{
+    projection::{Entry, Row},
+    query::{PageQuery, SortField, Unavailable, View},
+};
+
+static MYPAGES: Resource = Resource {
+    collection: "mypages",
+    rel: "mypage",
+    // It is paged, but its links have never said so.
+    paged: false,
+    fields: &["orderId", "item", "status", "customer", "reason", "history"],
+    sortable: &["orderId", "id", "item", "status", "customer", "reason"],
+    searches: &[
+        Search { name: "findByOrderId", parameters: &["orderId"] },
+        Search { name: "findByCustomer", parameters: &["customer"] },
+    ],
+    collection_methods: READ_ONLY,
+    item_methods: READ_ONLY,
+};
+
+const READ_ONLY: Methods = Methods {
+    allow: "OPTIONS,HEAD,GET",
+    instead: "The view follows the events: place an order with POST /orders, cancel it with PATCH /orders/{id}.",
+};
+
+/// No customer has a longer name.
+const CUSTOMER_CHARS: usize = 100;
+
+/// Seconds after which a request that found the view away may be sent again.
+const RETRY_AFTER: u32 = 2;
+
+/// What the handlers share.
+type Shared = State<Arc<dyn View>>;
+
+/// The addresses of mypage.
+pub fn router(view: Arc<dyn View>) -> Router {
+    routes(&MYPAGES, get(find_mypages), get(find_mypage).head(head_mypage))
+        .route("/mypages/search/findByOrderId", read_only(get(find_by_order_id)))
+        .route("/mypages/search/findByCustomer", read_only(get(find_by_customer)))
+        .with_state(view)
+}
+
+/// A row as clients see it; `orderId`, `item` and `status` first, as ever.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MypageView<'a> {
+    order_id: i64,
+    /// `null` until an event of the order itself has arrived.
+    item: Option<&'a str>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    history: Vec<EntryView>,
+    #[serde(skip)]
+    version: i64,
+}
+
+#[derive(Serialize)]
+struct EntryView {
+    event: &'static str,
+    status: &'static str,
+    #[serde(serialize_with = "rfc3339")]
+    at: Timestamp,
+}
+
+/// Straight into the answer: a row has several.
+fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+impl<'a> From<&'a Row> for MypageView<'a> {
+    fn from(row: &'a Row) -> Self {
+        let entry = |Entry { event, status, at }| EntryView { event, status, at };
+        Self {
+            order_id: row.order_id(),
+            item: row.item(),
+            status: row.status().as_str(),
+            customer: row.customer(),
+            reason: row.reason(),
+            history: row.history().into_iter().map(entry).collect(),
+            version: version(row),
+        }
+    }
+}
+
+impl Representation for MypageView<'_> {
+    fn id(&self) -> i64 {
+        self.order_id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A row has no number that grows with it: such a number would depend on the order of arrival, and two replicas or
+/// a rebuilt view would disagree. So its version is made of what is known (FNV-1a over all of it).
+fn version(row: &Row) -> i64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(PRIME);
+    let known = row.known().iter().fold(0xcbf2_9ce4_8422_2325, |hash, at| {
+        at.map_or_else(|| mix(hash, 1), |at| mix(mix(hash, 2), at.0.cast_unsigned()))
+    });
+    let texts = [row.item(), row.customer(), row.reason()];
+    let all = texts.into_iter().fold(known, |hash, text| {
+        let bytes = text.unwrap_or_default().bytes();
+        // The length parts the texts from each other, and no text from an empty one.
+        let start = mix(hash, text.map_or(0, |text| text.len() as u64 + 1));
+        bytes.fold(start, |hash, byte| mix(hash, u64::from(byte)))
+    });
+    (all >> 1).cast_signed()
+}
+
+async fn find_mypages(State(view): Shared, asked: Asked) -> Result<Response, Problem> {
+    let request = MYPAGES.page_request(&asked)?;
+    let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
+    let query = PageQuery { offset: request.offset(), limit: request.size, sort };
+    let (rows, total) = view.page(query).await.map_err(away)?;
+    Ok(MYPAGES.page(&asked, &request, &shown(&rows, total)))
+}
+
+/// `sortable` of [`MYPAGES`] has no other names.
+fn sort_field(name: &str) -> SortField {
+    match name {
+        "item" => SortField::Item,
+        "status" => SortField::Status,
+        "customer" => SortField::Customer,
+        "reason" => SortField::Reason,
+        _ => SortField::OrderId,
+    }
+}
+
+async fn find_mypage(State(view): Shared, Id(id): Id, asked: Asked) -> Result<Response, Problem> {
+    let row = row_of(&*view, id).await?;
+    Ok(MYPAGES.item(&asked, &MypageView::from(&row)))
+}
+
+async fn head_mypage(State(view): Shared, Id(id): Id, asked: Asked) -> Result<Response, Problem> {
+    let row = row_of(&*view, id).await?;
+    Ok(MYPAGES.item_head(&asked, &MypageView::from(&row)))
+}
+
+async fn row_of(view: &dyn View, id: i64) -> Result<Row, Problem> {
+    view.get(id).await.map_err(away)?.ok_or_else(|| MYPAGES.not_found(id))
+}
+
+/// One row or none, as a collection.
+async fn find_by_order_id(State(view): Shared, asked: Asked) -> Result<Response, Problem> {
+    let order_id = asked.id_parameter("orderId")?;
+    let request = MYPAGES.page_request(&asked)?;
+    let found: Vec<_> = view.get(order_id).await.map_err(away)?.into_iter().collect();
+    let total = found.len() as u64;
+    let rows = if request.offset() == 0 { &found[..] } else { &[] };
+    Ok(MYPAGES.found(&asked, &request, &shown(rows, total)))
+}
+
+async fn find_by_customer(State(view): Shared, asked: Asked) -> Result<Response, Problem> {
+    let customer = customer_parameter(&asked)?;
+    let request = unsorted(MYPAGES.page_request(&asked)?)?;
+    let (rows, total) =
+        view.find_by_customer(&customer, request.offset(), request.size).await.map_err(away)?;
+    Ok(MYPAGES.found(&asked, &request, &shown(&rows, total)))
+}
+
+fn customer_parameter(asked: &Asked) -> Result<String, Problem> {
+    let customer = asked.text_parameter("customer")?;
+    if customer.chars().count() > CUSTOMER_CHARS {
+        let expected = format!("A customer has at most {CUSTOMER_CHARS} characters.");
+        return Err(Problem::malformed_parameter("customer", expected));
+    }
+    Ok(customer)
+}
+
+/// Saying nothing to a wish that is not fulfilled would be worse than refusing it.
+fn unsorted(request: PageRequest) -> Result<PageRequest, Problem> {
+    if request.sort.is_empty() {
+        return Ok(request);
+    }
+    let expected = "A customer's orders come newest first; leave sort out.";
+    Err(Problem::malformed_parameter("sort", expected))
+}
+
+fn shown(rows: &[Row], total: u64) -> Page<MypageView<'_>> {
+    Page { items: rows.iter().map(MypageView::from).collect(), total }
+}
+
+fn away(Unavailable(reason): Unavailable) -> Problem {
+    error!(reason, "the view cannot be read");
+    Problem::unavailable("The view cannot be read at the moment.", RETRY_AFTER)
+}
