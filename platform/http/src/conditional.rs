@@ -1,5 +1,7 @@
 //! Versions as entity tags.
 
+use std::io::Write;
+
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 
@@ -7,12 +9,13 @@ use crate::Problem;
 
 /// The entity tag of a version: `"7"`.
 pub fn etag(version: i64) -> HeaderValue {
-    let mut digits = Vec::with_capacity(8);
-    digits.push(b'"');
-    crate::hal::push_number(&mut digits, version);
-    digits.push(b'"');
-    // Quotes, a sign and digits are always a header; an empty one is matched by nobody.
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(digits)).unwrap_or(HeaderValue::from_static("\"\""))
+    // On the stack: each answer has one, and a header copies what it is given.
+    let mut text = [0; 22];
+    let mut rest = &mut text[..];
+    let written = write!(rest, "\"{version}\"").map(|()| rest.len());
+    let length = text.len() - written.unwrap_or(text.len());
+    // Quotes, a sign and digits are always a header, and 22 bytes hold them.
+    HeaderValue::from_bytes(&text[..length]).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The version that the client requires: `None` without `If-Match` or with `*`.

@@ -36,22 +36,18 @@ pub struct Accept {
 impl Accept {
     /// Chooses the type; a 406 if neither is accepted.
     pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(first) = headers.get(ACCEPT) else {
+        let mut lines = headers.get_all(ACCEPT).iter();
+        let Some(first) = lines.next() else {
             return Ok(Self { media: Media::Hal, sent: false });
         };
+        let is_only = lines.next().is_none();
         // What curl, our own clients and most libraries send needs no parsing.
         match first.as_bytes() {
-            b"*/*" | b"application/hal+json" if is_only(headers) => {
-                Ok(Self { media: Media::Hal, sent: true })
-            }
-            b"application/json" if is_only(headers) => Ok(Self { media: Media::Json, sent: true }),
+            b"*/*" | b"application/hal+json" if is_only => Ok(Self { media: Media::Hal, sent: true }),
+            b"application/json" if is_only => Ok(Self { media: Media::Json, sent: true }),
             _ => choose(headers),
         }
     }
-}
-
-fn is_only(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().nth(1).is_none()
 }
 
 /// How well a type is accepted: the weight of the most specific range that covers it.

@@ -33,18 +33,17 @@ impl RequestId {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let mut text = Vec::with_capacity(27);
-        // 64 bits of prefix in 16 digits, then the counter in at least 4.
-        for shift in (0..16).rev() {
-            text.push(HEX[(*PREFIX >> (shift * 4)) as usize & 0xf]);
+        // 64 bits of prefix, then the counter: 16 digits each at most, a dash between.
+        let mut text = [b'-'; 33];
+        for (place, shift) in (0..16).rev().enumerate() {
+            text[place] = HEX[(*PREFIX >> (shift * 4)) as usize & 0xf];
         }
-        text.push(b'-');
         let digits = (16 - count.leading_zeros() / 4).max(4);
-        for shift in (0..digits).rev() {
-            text.push(HEX[(count >> (shift * 4)) as usize & 0xf]);
+        for (place, shift) in (0..digits).rev().enumerate() {
+            text[17 + place] = HEX[(count >> (shift * 4)) as usize & 0xf];
         }
-        let fallback = HeaderValue::from_static("-");
-        Self(HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(fallback))
+        let value = HeaderValue::from_bytes(&text[..17 + digits as usize]);
+        Self(value.unwrap_or(HeaderValue::from_static("-")))
     }
 
     /// The text.
