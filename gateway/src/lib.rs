@@ -93,7 +93,7 @@ async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request)
         let what = format!("The service behind /{collection} is stopped.");
         return Problem::unavailable(&what, RETRY_AFTER).into_response();
     }
-    let request_id = request.extensions().get::<RequestId>().and_then(|id| HeaderValue::from_str(&id.0).ok());
+    let request_id = request.extensions().get::<RequestId>().map(RequestId::to_header);
     let headers = request.headers_mut();
     for name in FORWARDED {
         headers.remove(name);

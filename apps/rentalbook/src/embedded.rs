@@ -22,9 +22,10 @@ use platform_outbox::{Outbox, Relay};
 use platform_resilience::{Guard, GuardConfig};
 use rent::application::Rents;
 use tokio::task::JoinHandle;
+use tower::Layer as _;
 
 use crate::{
-    cli::ServiceArg,
+    cli::{LibraryArgs, ServiceArg, UnavailableArg},
     control,
     data_folder::{DataFolder, FolderError},
     door::Door,
@@ -86,6 +87,53 @@ impl Config {
     pub fn on_rent_unavailable(mut self, policy: OnRentUnavailable) -> Self {
         self.orders.on_rent_unavailable = policy;
         self
+    }
+}
+
+impl Config {
+    /// From the command line. All mistakes are told at once.
+    pub fn from_args(data: PathBuf, args: LibraryArgs) -> Result<Self, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let wire_clock = WireClock::in_zone(&args.time_zone).unwrap_or_else(|mistake| {
+            mistakes.push(format!("--time-zone: {mistake}"));
+            WireClock::default()
+        });
+        let suspended = args.suspended_customers.iter().filter_map(|text| {
+            let customer = rent::domain::Customer::parse(text);
+            if customer.is_none() {
+                mistakes.push(format!("--suspended-customers: \"{text}\" is not a customer of 1 to 100 characters"));
+            }
+            customer
+        });
+        let rents = rent::domain::Policy { suspended: suspended.collect() };
+        let defaults = Self::new(data);
+        let config = Self {
+            bind: args.bind,
+            ports: [args.order_port, args.rent_port, args.delivery_port, args.mypage_port, args.gateway_port],
+            orders: order::application::Policy {
+                on_rent_unavailable: match args.on_rent_unavailable {
+                    UnavailableArg::Defer => OnRentUnavailable::Defer,
+                    UnavailableArg::Reject => OnRentUnavailable::Reject,
+                },
+                max_pending: args.max_pending,
+                ..defaults.orders
+            },
+            rent_guard: GuardConfig {
+                deadline: Duration::from_millis(args.rent_deadline_ms),
+                ..defaults.rent_guard
+            },
+            limits: Limits {
+                in_flight: args.max_in_flight as usize,
+                deadline: Duration::from_millis(args.request_deadline_ms),
+                ..defaults.limits
+            },
+            rents,
+            cors_origins: args.cors_origins,
+            wire_clock,
+            partitions: args.partitions,
+            ..defaults
+        };
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 }
 
@@ -317,7 +365,8 @@ fn an_upstream(collection: &'static str, router: &Router, door: &Arc<Door>) -> U
 
 /// What every service has around its resources: actuator, limits, request id.
 fn with_surroundings(router: Router, name: &'static str, config: &Config) -> Router {
-    let about = About { name, version: version::VERSION, commit: version::COMMIT };
-    let health: HealthCheck = Arc::new(|| Box::pin(async { Health::up() }));
-    config.limits.around(router.merge(actuator(about, health)))
+    let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
+    let health = HealthCheck::new(|| async { Health::up() });
+    let limited = config.limits.layer(router.merge(actuator(about, health)));
+    Router::new().fallback_service(limited)
 }

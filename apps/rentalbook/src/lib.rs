@@ -1,1 +1,14 @@
-//! The online library that lends books to the door.
+//! The online library: the only place that knows every context, and how they are wired.
+
+pub mod audit;
+pub mod cli;
+pub mod control;
+pub mod data_folder;
+pub mod door;
+pub mod embedded;
+mod in_process_rent;
+pub mod service;
+pub mod stores;
+pub mod tools;
+pub mod version;
+pub mod welcome;

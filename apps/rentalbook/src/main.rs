@@ -1,3 +1,88 @@
-//! The only binary.
+//! The only binary: without a command the whole library on this machine, with `tools` what looks after it.
 
-fn main() {}
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use clap::Parser as _;
+use platform_telemetry::LogFormat;
+use rentalbook::{
+    cli::{Cli, Command, LogArg},
+    embedded::{Config, Library},
+    tools, welcome,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+/// Longest time from Ctrl-C to the end.
+const STOP: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.common.log {
+        LogArg::Text => LogFormat::Text,
+        LogArg::Json => LogFormat::Json,
+    };
+    if let Err(error) = platform_telemetry::start(format) {
+        return fail(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the program cannot start its threads: {error}")),
+    };
+    let code = runtime.block_on(run(cli));
+    // What still runs is made to be dropped at any moment.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        None => match Config::from_args(cli.common.data, cli.library) {
+            Ok(config) => library(config).await,
+            Err(mistakes) => fail(&mistakes.join("\n")),
+        },
+        Some(Command::Tools(tool)) => {
+            let outcome = tools::run(&cli.common.data, &tool).await;
+            say(&outcome.text, outcome.code == 0);
+            ExitCode::from(outcome.code)
+        }
+    }
+}
+
+async fn library(config: Config) -> ExitCode {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+        return fail("the program cannot listen for Ctrl-C");
+    };
+    let library = match Library::start(config).await {
+        Ok(library) => library,
+        Err(error) => return fail(&error.to_string()),
+    };
+    say(&welcome::text(&library).await, true);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    say("\nclosing …\n", true);
+    if timeout(STOP, library.stop()).await.is_err() {
+        return fail("the library was closed before everything had finished; what was answered is kept");
+    }
+    say("closed\n", true);
+    ExitCode::SUCCESS
+}
+
+/// Answers go to standard output; why there is none, to standard error.
+fn say(text: &str, is_answer: bool) {
+    // A reader that has gone away (`| head`) is no reason to complain.
+    let _ = if is_answer {
+        std::io::stdout().write_all(text.as_bytes())
+    } else {
+        std::io::stderr().write_all(text.as_bytes())
+    };
+}
+
+fn fail(sentence: &str) -> ExitCode {
+    say(&format!("{sentence}\n"), false);
+    ExitCode::FAILURE
+}

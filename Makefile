@@ -1,0 +1,28 @@
+# The commands that people, README and CI use. Nothing here needs more than Rust and a C compiler, but for
+# `lint`, which installs cargo-deny where it is missing.
+
+CARGO ?= cargo
+
+.PHONY: run test lint bench fmt
+
+run: ## Run the library on this machine
+	$(CARGO) run --release
+
+test: release ## Run every test; the killing and the README tests drive the release binary
+	$(CARGO) test --workspace --lib --bins --tests
+
+release:
+	$(CARGO) build --release -p rentalbook
+
+lint: ## What CI checks beside the tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check bans licenses sources
+
+bench: release ## Measure against baselines of the same run: a table and bench/results/latest.json
+	$(CARGO) run --release -p bench -- run
+
+fmt:
+	$(CARGO) fmt --all

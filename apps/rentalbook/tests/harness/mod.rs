@@ -1,0 +1,201 @@
+//! A library of its own for every test, and what its users can do.
+
+mod answer;
+
+use std::{path::Path, time::Duration};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Method, Request, body::Bytes};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rentalbook::{
+    cli::{ServiceArg, Tool},
+    embedded::{Config, Library},
+};
+use serde_json::{Value, json};
+
+pub(crate) use answer::Answer;
+
+/// Longest wait for a state that must come. Far more than it takes, so that a slow machine fails nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at a state that is waited for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// A running library in a folder of its own. Every test ends it with [`Scene::close`], which audits it: a test
+/// cannot pass and leave an event undelivered or an order in disagreement.
+pub(crate) struct Scene {
+    library: Option<Library>,
+    config: Config,
+    folder: tempfile::TempDir,
+    client: Client<HttpConnector, Full<Bytes>>,
+    closed: bool,
+}
+
+impl Scene {
+    /// A new library.
+    pub(crate) async fn open() -> Self {
+        Self::open_with(|config| config).await
+    }
+
+    /// A new library with other settings.
+    pub(crate) async fn open_with(change: impl FnOnce(Config) -> Config) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { ports: [0; 5], ..Config::new(folder.path().to_owned()) };
+        let config = change(config);
+        let library = Library::start(config.clone()).await.expect("the library starts");
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { library: Some(library), config, folder, client, closed: false }
+    }
+
+    fn library(&self) -> &Library {
+        self.library.as_ref().expect("the library runs")
+    }
+
+    /// Where the state is.
+    pub(crate) fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the whole library and starts it again on the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.library.take().expect("the library runs").stop().await;
+        self.library = Some(Library::start(self.config.clone()).await.expect("the library starts again"));
+    }
+
+    /// Takes one service down.
+    pub(crate) async fn stop(&self, service: ServiceArg) {
+        assert_eq!(self.tool(&Tool::Stop { service }).await.1, 0);
+    }
+
+    /// Brings it back.
+    pub(crate) async fn start(&self, service: ServiceArg) {
+        assert_eq!(self.tool(&Tool::Start { service }).await.1, 0);
+    }
+
+    /// Runs a tool as `rentalbook tools` does: text and exit code.
+    pub(crate) async fn tool(&self, tool: &Tool) -> (String, u8) {
+        let outcome = rentalbook::tools::run(self.data(), tool).await;
+        (outcome.text, outcome.code)
+    }
+
+    /// One request; the body is sent as JSON.
+    pub(crate) async fn send(&self, service: ServiceArg, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let headers = [("accept", "application/json")];
+        self.send_with(service, method, path, &headers, body.map(|body| body.to_string())).await
+    }
+
+    /// One request with headers of its own.
+    pub(crate) async fn send_with(
+        &self,
+        service: ServiceArg,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        let address = self.library().address(service).await;
+        let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).expect("a request");
+        let response = self.client.request(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// The customer requests a book at the one door.
+    pub(crate) async fn request_book(&self, item: &str) -> Answer {
+        self.send(ServiceArg::Gateway, Method::POST, "/orders", Some(json!({ "item": item }))).await
+    }
+
+    /// The customer requests a book that is confirmed; its order id.
+    pub(crate) async fn an_order(&self, item: &str) -> i64 {
+        let answer = self.request_book(item).await;
+        assert_eq!((answer.status, answer.text("status")), (201, "Ordered".to_owned()), "{answer:?}");
+        answer.number("id")
+    }
+
+    /// The customer cancels.
+    pub(crate) async fn cancel(&self, order: i64) -> Answer {
+        let body = json!({ "status": "Order Cancel" });
+        self.send(ServiceArg::Gateway, Method::PATCH, &format!("/orders/{order}"), Some(body)).await
+    }
+
+    /// The courier takes the parcel.
+    pub(crate) async fn hand_over(&self, delivery: i64) -> Answer {
+        let body = json!({ "status": "Shipped" });
+        self.send(ServiceArg::Gateway, Method::PATCH, &format!("/deliveries/{delivery}"), Some(body)).await
+    }
+
+    /// The parcel of an order, as soon as it may be handed over.
+    pub(crate) async fn a_parcel(&self, order: i64) -> i64 {
+        self.until_shown(order, "Ship").await;
+        self.find("deliveries", order).await.expect("a delivery")["id"].as_i64().expect("an id")
+    }
+
+    /// What `search/findByOrderId` of a collection has for an order.
+    pub(crate) async fn find(&self, collection: &str, order: i64) -> Option<Value> {
+        let path = format!("/{collection}/search/findByOrderId?orderId={order}");
+        let answer = self.send(ServiceArg::Gateway, Method::GET, &path, None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let found = answer.json()["_embedded"][collection].as_array().expect("a list").clone();
+        assert!(found.len() <= 1, "at most one for an order: {found:?}");
+        found.into_iter().next()
+    }
+
+    /// The status that order shows.
+    pub(crate) async fn order_status(&self, order: i64) -> String {
+        self.send(ServiceArg::Gateway, Method::GET, &format!("/orders/{order}"), None).await.text("status")
+    }
+
+    /// The status that mypage shows, if it knows the order.
+    pub(crate) async fn shown(&self, order: i64) -> Option<String> {
+        let answer = self.send(ServiceArg::Gateway, Method::GET, &format!("/mypages/{order}"), None).await;
+        (answer.status == 200).then(|| answer.text("status"))
+    }
+
+    /// Waits until mypage shows a status.
+    pub(crate) async fn until_shown(&self, order: i64, status: &str) {
+        let what = format!("mypage shows order {order} as {status}");
+        self.until(&what, async || self.shown(order).await.as_deref() == Some(status)).await;
+    }
+
+    /// Waits until order shows a status.
+    pub(crate) async fn until_order(&self, order: i64, status: &str) {
+        let what = format!("order {order} is {status}");
+        self.until(&what, async || self.order_status(order).await == status).await;
+    }
+
+    /// Waits for a state.
+    pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let waiting = async {
+            let mut look = tokio::time::interval(BETWEEN_LOOKS);
+            while !holds().await {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never came: {what}"));
+    }
+
+    /// Audits the library and closes it.
+    pub(crate) async fn close(mut self) {
+        let (report, code) = self.tool(&Tool::Audit).await;
+        assert!(code == 0 && report.contains("clean") && !report.contains("under way"), "{report}");
+        self.library.take().expect("the library runs").stop().await;
+        self.closed = true;
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        assert!(self.closed || std::thread::panicking(), "a test ends with Scene::close");
+    }
+}

@@ -1,1 +1,0 @@
-//! Load, and ratios against baselines of the same run.

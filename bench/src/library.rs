@@ -1,0 +1,120 @@
+//! The programs that are measured, as processes of their own.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Result, load};
+
+/// A process that is ended with its handle.
+pub(crate) struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The ports of order, rent, delivery, mypage and gateway in a measurement.
+const PORTS: [u16; 5] = [28081, 28082, 28083, 28084, 28088];
+
+/// Where a service listens.
+pub(crate) fn order() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], PORTS[0]))
+}
+
+/// Where mypage listens.
+pub(crate) fn mypage() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], PORTS[3]))
+}
+
+/// A running library.
+pub(crate) struct Library {
+    process: Process,
+}
+
+impl Library {
+    /// Starts `program` on `data` and waits until order answers.
+    pub(crate) async fn start(program: &Path, data: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.arg("--data").arg(data).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.env("RENTALBOOK_LOG", "warn");
+        for (name, port) in ["order", "rent", "delivery", "mypage", "gateway"].iter().zip(PORTS) {
+            command.arg(format!("--{name}-port={port}"));
+        }
+        let library = Self { process: Process(command.spawn()?) };
+        until_connected(order()).await?;
+        until_connected(mypage()).await?;
+        Ok(library)
+    }
+
+    /// Resident memory in MiB.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        Command::new("kill").arg("-TERM").arg(self.process.0.id().to_string()).status()?;
+        self.process.0.wait()?;
+        Ok(())
+    }
+}
+
+/// The bare server.
+pub(crate) struct Baseline {
+    _process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+impl Baseline {
+    /// Starts it with the bodies that the library has answered.
+    pub(crate) async fn start(posted: &str, order: &str, mypage: &str) -> Result<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 28080));
+        let child = Command::new(std::env::current_exe()?)
+            .args(["baseline", "--address", &address.to_string()])
+            .args(["--posted", posted, "--order", order, "--mypage", mypage])
+            .stdout(Stdio::null())
+            .spawn()?;
+        let baseline = Self { _process: Process(child), address };
+        until_connected(address).await?;
+        Ok(baseline)
+    }
+}
+
+async fn until_connected(address: SocketAddr) -> Result<()> {
+    let start = Instant::now();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        if start.elapsed() > Duration::from_secs(60) {
+            return Err(format!("nothing answers at {address}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+/// Waits until mypage shows the last orders as `Ship`; the seconds that took.
+pub(crate) async fn until_visible(last_order: u64) -> Result<f64> {
+    let start = Instant::now();
+    let first = last_order.saturating_sub(200).max(1);
+    for order in first..=last_order {
+        loop {
+            let (status, body) = load::get(mypage(), &format!("/mypages/{order}")).await?;
+            if status == 200 && body.contains("\"status\":\"Ship\"") {
+                break;
+            }
+            if start.elapsed() > Duration::from_secs(120) {
+                return Err(format!("order {order} does not become visible: {status} {body}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    Ok(start.elapsed().as_secs_f64())
+}

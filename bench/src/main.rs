@@ -1,0 +1,58 @@
+//! Measures the library against baselines of the same run: `make bench`.
+//!
+//! Every figure is a ratio or is reported as such; both sides run on the same machine, interleaved, with the same
+//! load generator; what is printed is the median of the rounds.
+
+#![allow(clippy::print_stdout, reason = "a program that prints a table")]
+
+mod baseline;
+mod figures;
+mod group_commit;
+mod library;
+mod load;
+mod measure;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the library.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything, as a table and a JSON file.
+    Run(measure::Options),
+    /// Only the load of orders, once, for a profiler.
+    Orders {
+        /// Seconds of load.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// The library's program.
+        #[arg(long, default_value = "target/release/rentalbook")]
+        program: PathBuf,
+    },
+    /// The baseline: a server that answers the same bytes and does nothing else.
+    #[command(hide = true)]
+    Baseline(baseline::Options),
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Baseline(options) => baseline::serve(options),
+        Command::Run(options) => measure::run(&options),
+        Command::Orders { seconds, program } => measure::orders_once(&program, seconds),
+    };
+    if let Err(error) = result {
+        println!("{error}");
+        std::process::exit(1);
+    }
+}
+
+/// Whatever goes wrong ends the measurement with its text.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
