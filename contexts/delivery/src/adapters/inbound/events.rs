@@ -1,0 +1,59 @@
+//! Records of the topic, as what they mean to delivery.
+
+use async_trait::async_trait;
+use contracts::{Event, EventKind, HEADER_EVENT_TYPE, decode, may_concern};
+use platform_event_bus::{HandleError, Handler, Record};
+
+use crate::{
+    application::{Deliveries, Reaction, ReactionKind},
+    domain::{Customer, OrderId},
+};
+
+/// The types that concern delivery; a record whose header names another one is not even parsed.
+const CONCERN: [&str; 3] = ["Ordered", "Rented", "RentCanceled"];
+
+/// The consumer of the group `delivery`.
+pub struct Events(pub Deliveries);
+
+#[async_trait]
+impl Handler for Events {
+    async fn handle(&self, records: &[Record]) -> Result<(), HandleError> {
+        let mut reactions = Vec::new();
+        for record in records {
+            reactions.extend(read(record)?);
+        }
+        self.0.on_events(reactions).await.map_err(|unavailable| HandleError::Unavailable(unavailable.0))
+    }
+}
+
+fn read(record: &Record) -> Result<Option<Reaction>, HandleError> {
+    if !may_concern(record.headers.text(HEADER_EVENT_TYPE), &CONCERN) {
+        return Ok(None);
+    }
+    let place = || format!("{}-{}-{}", contracts::TOPIC, record.partition, record.offset);
+    let event =
+        decode(&record.value, place).map_err(|error| HandleError::Undeliverable(error.to_string()))?;
+    Ok(event.and_then(reaction))
+}
+
+fn reaction(event: Event) -> Option<Reaction> {
+    let kind = match event.kind {
+        EventKind::Ordered { .. } => ReactionKind::Ordered,
+        EventKind::Rented => ReactionKind::Rented,
+        EventKind::RentCanceled => ReactionKind::RentCanceled,
+        EventKind::OrderDeferred { .. }
+        | EventKind::OrderRejected { .. }
+        | EventKind::OrderCancelled { .. }
+        | EventKind::RentReinstated
+        | EventKind::ParcelPrepared
+        | EventKind::ParcelHandedOver
+        | EventKind::DeliveryCanceled
+        | EventKind::CancelRejected => return None,
+    };
+    Some(Reaction {
+        order_id: OrderId(event.order_id),
+        customer: event.customer.as_deref().and_then(Customer::parse),
+        kind,
+        correlation_id: event.correlation_id.map(Into::into),
+    })
+}

@@ -1,0 +1,15 @@
+//! The outside: requests and events come in, rows and events go out.
+
+/// What calls delivery.
+pub mod inbound {
+    pub mod events;
+    pub mod rest;
+}
+
+/// What delivery calls.
+pub mod outbound {
+    pub mod clock;
+    pub mod memory;
+    pub mod sqlite;
+    mod wire;
+}

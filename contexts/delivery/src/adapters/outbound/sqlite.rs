@@ -1,0 +1,277 @@
+//! Deliveries in a SQLite file, with group commit.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use contracts::WireClock;
+use platform_outbox::OutboxMessage;
+use platform_storage::{
+    Durability, Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    rusqlite::{self, Connection, OptionalExtension as _, Row},
+};
+
+use super::wire;
+use crate::{
+    application::ports::{Conflict, DeliveryStore, PageQuery, Save, SortField, Unavailable},
+    domain::{Customer, Delivery, DeliveryId, DeliveryState, Moment, OrderId, Version},
+};
+
+const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001_deliveries.sql")];
+
+/// The kept total of the collection: what is shown.
+const TOTAL: &str = "deliveries";
+
+/// `SELECT` of what [`read_delivery`] expects.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT order_id, id, customer, state, version, created_at, changed_at FROM deliveries ",
+            $rest
+        )
+    };
+}
+
+/// The store. Clones share it.
+#[derive(Clone)]
+pub struct SqliteDeliveries {
+    store: Sqlite,
+    next_id: Arc<AtomicI64>,
+    wire_clock: WireClock,
+}
+
+impl SqliteDeliveries {
+    /// Opens or creates the file.
+    pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
+        let store = Sqlite::open(path, "delivery", MIGRATIONS, Durability::Full)?;
+        let next_id: i64 = store
+            .read(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM deliveries", [], |row| row.get(0)))
+            .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
+        Ok(Self { store, next_id: Arc::new(AtomicI64::new(next_id)), wire_clock })
+    }
+
+    /// What waits to be published.
+    #[must_use]
+    pub fn outbox(&self) -> SqliteOutbox {
+        self.store.outbox()
+    }
+
+    fn one(&self, sql: &str, key: i64) -> Result<Option<Delivery>, Unavailable> {
+        Ok(self.store.read(|c| c.prepare_cached(sql)?.query_row([key], read_delivery).optional())?)
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for SqliteDeliveries {
+    async fn next_id(&self) -> Result<DeliveryId, Unavailable> {
+        Ok(DeliveryId(self.next_id.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    async fn by_id(&self, id: DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        self.one(select!("WHERE id = ?1"), id.0)
+    }
+
+    async fn by_order(&self, order_id: OrderId) -> Result<Option<Delivery>, Unavailable> {
+        self.one(BY_ORDER, order_id.0)
+    }
+
+    async fn by_orders(&self, orders: &[OrderId]) -> Result<Vec<Delivery>, Unavailable> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare_cached(BY_ORDER)?;
+            let found = orders
+                .iter()
+                .filter_map(|order| statement.query_row([order.0], read_delivery).optional().transpose());
+            found.collect()
+        };
+        Ok(self.store.read(read)?)
+    }
+
+    async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
+        // Encoded here, on the caller's thread: the writer's time is what everybody waits for.
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|change| {
+                let encode = |said| wire::message(&change.delivery, said, &self.wire_clock);
+                let messages: Vec<_> = change.facts.iter().map(encode).collect();
+                (change, messages)
+            })
+            .collect();
+        let write =
+            move |tx: &Tx<'_>| changes.iter().map(|(change, messages)| save(tx, change, messages)).collect();
+        Ok(self.store.write(write).await?)
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), Unavailable> {
+        let total = self.store.total(TOTAL)?;
+        let sql = page_sql(&query.sort);
+        let (limit, offset) = (query.limit, i64::try_from(query.offset).unwrap_or(i64::MAX));
+        let read =
+            move |c: &Connection| c.prepare(&sql)?.query_map((limit, offset), read_delivery)?.collect();
+        Ok((self.store.scan(read).await?, total))
+    }
+
+    async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Delivery>, Unavailable> {
+        let read = move |c: &Connection| {
+            c.prepare_cached(select!("WHERE order_id > ?1 ORDER BY order_id LIMIT ?2"))?
+                .query_map((after.0, limit), read_delivery)?
+                .collect()
+        };
+        Ok(self.store.scan(read).await?)
+    }
+}
+
+const BY_ORDER: &str = select!("WHERE order_id = ?1");
+
+/// The row first, and only where it was as expected; what it says only then.
+fn save(tx: &Tx<'_>, change: &Save, messages: &[OutboxMessage]) -> rusqlite::Result<Result<(), Conflict>> {
+    let changed = match change.expected {
+        None => insert(tx, &change.delivery)?,
+        Some(expected) => update(tx, expected, &change.delivery)?,
+    };
+    if changed == 0 {
+        return Ok(Err(Conflict));
+    }
+    tx.count(TOTAL, i64::from(change.delivery.state.is_shown()) - i64::from(change.was_shown));
+    messages.iter().try_for_each(|message| tx.say(message))?;
+    Ok(Ok(()))
+}
+
+fn insert(tx: &Tx<'_>, delivery: &Delivery) -> rusqlite::Result<usize> {
+    tx.prepare(
+        "INSERT INTO deliveries (order_id, id, customer, state, version, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?
+    .execute((
+        delivery.order_id.0,
+        delivery.id.map(|id| id.0),
+        delivery.customer.as_ref().map(Customer::as_str),
+        state_column(delivery.state),
+        delivery.version.0,
+        delivery.created_at.0,
+        delivery.changed_at.0,
+    ))
+}
+
+fn update(tx: &Tx<'_>, expected: Version, delivery: &Delivery) -> rusqlite::Result<usize> {
+    tx.prepare(
+        "UPDATE deliveries
+         SET id = ?3, customer = ?4, state = ?5, version = ?6, created_at = ?7, changed_at = ?8
+         WHERE order_id = ?1 AND version = ?2",
+    )?
+    .execute((
+        delivery.order_id.0,
+        expected.0,
+        delivery.id.map(|id| id.0),
+        delivery.customer.as_ref().map(Customer::as_str),
+        state_column(delivery.state),
+        delivery.version.0,
+        delivery.created_at.0,
+        delivery.changed_at.0,
+    ))
+}
+
+fn state_column(state: DeliveryState) -> i64 {
+    match state {
+        DeliveryState::ReleaseRemembered => 0,
+        DeliveryState::Held => 1,
+        DeliveryState::Released => 2,
+        DeliveryState::HandedOver => 3,
+        DeliveryState::Canceled => 4,
+        DeliveryState::Tombstone => 5,
+    }
+}
+
+fn read_delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let state = match row.get(3)? {
+        0 => DeliveryState::ReleaseRemembered,
+        1 => DeliveryState::Held,
+        2 => DeliveryState::Released,
+        3 => DeliveryState::HandedOver,
+        4 => DeliveryState::Canceled,
+        5 => DeliveryState::Tombstone,
+        unknown => return Err(rusqlite::Error::IntegralValueOutOfRange(3, unknown)),
+    };
+    Ok(Delivery {
+        order_id: OrderId(row.get(0)?),
+        id: row.get::<_, Option<i64>>(1)?.map(DeliveryId),
+        customer: row.get_ref(2)?.as_str_or_null()?.and_then(Customer::parse),
+        state,
+        version: Version(row.get(4)?),
+        created_at: Moment(row.get(5)?),
+        changed_at: Moment(row.get(6)?),
+    })
+}
+
+/// The condition is that of the partial indexes, word by word: only so they are taken.
+fn page_sql(sort: &[(SortField, bool)]) -> String {
+    const SHOWN: &str = select!("WHERE state BETWEEN 1 AND 4 ORDER BY ");
+    format!("{SHOWN}{} LIMIT ?1 OFFSET ?2", order_by(sort))
+}
+
+fn order_by(sort: &[(SortField, bool)]) -> String {
+    let mut terms: Vec<_> = sort
+        .iter()
+        .map(|(field, descending)| {
+            let column = match field {
+                SortField::Id => "id",
+                SortField::OrderId => "order_id",
+                // Ship, Ship Canceled, Shipped: as the words sort.
+                SortField::Status => "CASE state WHEN 3 THEN 2 WHEN 4 THEN 1 ELSE 0 END",
+                SortField::Customer => "customer",
+                SortField::CreatedAt => "created_at",
+                SortField::ChangedAt => "changed_at",
+            };
+            format!("{column} {}", if *descending { "DESC" } else { "ASC" })
+        })
+        .collect();
+    // Unique columns decide alone; after others the id makes the order of equals repeatable.
+    if !sort.iter().any(|(field, _)| matches!(field, SortField::Id | SortField::OrderId)) {
+        terms.push("id ASC".to_owned());
+    }
+    terms.join(", ")
+}
+
+impl From<StorageError> for Unavailable {
+    fn from(error: StorageError) -> Self {
+        Self(error.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite will do for a page.
+    fn plan(store: &SqliteDeliveries, sort: &[(SortField, bool)]) -> String {
+        let sql = format!("EXPLAIN QUERY PLAN {}", page_sql(sort));
+        let steps = store.store.read(|c| {
+            let mut statement = c.prepare(&sql)?;
+            let steps = statement.query_map((20, 0), |row| row.get::<_, String>(3))?;
+            steps.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        steps.expect("a plan").join("; ")
+    }
+
+    #[test]
+    fn a_page_by_id_or_order_id_reads_only_what_it_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("delivery.db");
+        let store = SqliteDeliveries::open(&path, WireClock::default()).expect("it opens");
+        for (sort, index) in [
+            (vec![], "shown_by_id"),
+            (vec![(SortField::Id, true)], "shown_by_id"),
+            (vec![(SortField::OrderId, false)], "shown_by_order_id"),
+            (vec![(SortField::OrderId, true)], "shown_by_order_id"),
+        ] {
+            let plan = plan(&store, &sort);
+            assert!(plan.contains(&format!("INDEX {index}")), "{sort:?}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sort:?} is sorted first: {plan}");
+        }
+        assert!(plan(&store, &[(SortField::Customer, false)]).contains("TEMP B-TREE"), "the test can fail");
+    }
+}
