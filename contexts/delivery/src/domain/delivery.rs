@@ -21,10 +21,13 @@ pub struct Version(pub i64);
 pub struct Customer(String);
 
 impl Customer {
+    /// Most characters.
+    pub const MAX: usize = 100;
+
     /// The only way in. `None` where the text is empty, too long or has control characters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let fits = (1..=Self::MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
     }
 

@@ -56,6 +56,12 @@ pub enum SortField {
     Status,
     /// The customer.
     Customer,
+    /// Why a rule has refused.
+    Reason,
+    /// When it began.
+    CreatedAt,
+    /// When it changed last.
+    ChangedAt,
 }
 
 /// A part of the collection.

@@ -1,13 +1,13 @@
 //! Rents in memory: the fake for tests, held to the same contract as the real stores.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
     application::ports::{Conflict, PageQuery, RentStore, Said, Save, SortField, Unavailable},
-    domain::{OrderId, Rent, RentId, RentState},
+    domain::{Copy, Customer, OrderId, Rent, RentId, RentState},
 };
 
 /// A store that forgets everything when it is dropped. Clones share their rents.
@@ -73,19 +73,11 @@ impl RentStore for MemoryRents {
             let mut rents: Vec<_> = state.rents.values().cloned().collect();
             for (field, descending) in query.sort.iter().rev() {
                 rents.sort_by(|a, b| {
-                    let order = match field {
-                        SortField::Id => a.id.cmp(&b.id),
-                        SortField::OrderId => a.order_id.cmp(&b.order_id),
-                        SortField::Status => is_canceled(a).cmp(&is_canceled(b)),
-                        SortField::Customer => {
-                            let name = |rent: &Rent| rent.customer.as_ref().map(|c| c.as_str().to_owned());
-                            name(a).cmp(&name(b))
-                        }
-                    };
+                    let order = compare(*field, a, b);
                     if *descending { order.reverse() } else { order }
                 });
             }
-            let total = u64::try_from(rents.len()).unwrap_or(u64::MAX);
+            let total = rents.len() as u64;
             let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
             (rents.into_iter().skip(offset).take(query.limit as usize).collect(), total)
         })
@@ -95,6 +87,32 @@ impl RentStore for MemoryRents {
         self.read(|state| {
             state.rents.values().filter(|rent| rent.id > after).take(limit as usize).cloned().collect()
         })
+    }
+}
+
+fn compare(field: SortField, a: &Rent, b: &Rent) -> Ordering {
+    match field {
+        SortField::Id => a.id.cmp(&b.id),
+        SortField::OrderId => a.order_id.cmp(&b.order_id),
+        // The words sort as `Rent` before `Rent Canceled`.
+        SortField::Status => is_canceled(a).cmp(&is_canceled(b)),
+        SortField::Customer => name(a).cmp(&name(b)),
+        SortField::Reason => reason(a).cmp(&reason(b)),
+        SortField::CreatedAt => a.created_at.cmp(&b.created_at),
+        SortField::ChangedAt => a.changed_at.cmp(&b.changed_at),
+    }
+}
+
+fn name(rent: &Rent) -> Option<&str> {
+    rent.customer.as_ref().map(Customer::as_str)
+}
+
+fn reason(rent: &Rent) -> Option<&str> {
+    match &rent.state {
+        RentState::Canceled(Copy::Refused(reason)) => Some(reason),
+        RentState::Rented
+        | RentState::WithCourier
+        | RentState::Canceled(Copy::Tombstone | Copy::Bound | Copy::Free) => None,
     }
 }
 

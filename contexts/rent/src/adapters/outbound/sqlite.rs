@@ -213,6 +213,9 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
                 // The words sort as `Rent` before `Rent Canceled`.
                 SortField::Status => "state > 1",
                 SortField::Customer => "customer",
+                SortField::Reason => "reason",
+                SortField::CreatedAt => "created_at",
+                SortField::ChangedAt => "changed_at",
             };
             format!("{column} {}", if *descending { "DESC" } else { "ASC" })
         })
