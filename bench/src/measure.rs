@@ -43,8 +43,10 @@ pub(crate) struct Options {
 
 /// Measures everything.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    std::fs::create_dir_all(&options.scratch)?;
+    let mut figures = vec![group_commit(options)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let figures = runtime.block_on(measure_all(options))?;
+    figures.extend(runtime.block_on(measure_library(options))?);
     let text = table(&figures);
     println!("{text}");
     if let Some(folder) = options.output.parent() {
@@ -55,11 +57,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-async fn measure_all(options: &Options) -> Result<Vec<Figure>> {
-    std::fs::create_dir_all(&options.scratch)?;
+async fn measure_library(options: &Options) -> Result<Vec<Figure>> {
     let baseline = a_baseline(options).await?;
-    let mut figures = vec![group_commit(options)?];
-    figures.extend(small_folder(options, &baseline).await?);
+    let mut figures = small_folder(options, &baseline).await?;
     let (complete, highest) = complete_orders(options, &baseline).await?;
     figures.extend(complete);
     figures.push(event_lag(options, highest).await?);
@@ -98,20 +98,10 @@ fn group_commit(options: &Options) -> Result<Figure> {
     let seconds = Duration::from_secs(options.seconds.div_ceil(2));
     for _ in 0..options.rounds {
         let folder = a_folder(options)?;
-        let path = folder.path().to_owned();
-        let both = std::thread::scope(|scope| {
-            let measured = scope.spawn(|| {
-                runtime.block_on(async {
-                    let alone = group_commit::writes_per_second(&path, false, seconds)
-                        .await
-                        .map_err(|e| e.to_string())?;
-                    let shared = group_commit::writes_per_second(&path, true, seconds)
-                        .await
-                        .map_err(|e| e.to_string())?;
-                    Ok::<_, String>((shared, alone))
-                })
-            });
-            measured.join().map_err(|_| "the measurement panicked".to_owned())?
+        let both = runtime.block_on(async {
+            let alone = group_commit::writes_per_second(folder.path(), false, seconds).await?;
+            let shared = group_commit::writes_per_second(folder.path(), true, seconds).await?;
+            Result::Ok((shared, alone))
         })?;
         rounds.push(both);
     }

@@ -196,7 +196,7 @@ pub struct Library {
 }
 
 /// How long a relay gathers after it was woken. Shorter costs processor time, longer delays every event.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Most records that a consumer handles in one transaction.
 const BATCH: usize = 2048;

@@ -6,7 +6,7 @@ pub mod control;
 pub mod data_folder;
 pub mod door;
 pub mod embedded;
-mod in_process_rent;
+pub mod in_process_rent;
 pub mod service;
 pub mod stores;
 pub mod tools;

@@ -85,7 +85,7 @@ pub trait Subscription: Send {
 
 /// A reading of a whole topic, see [`EventBus::replay`].
 #[async_trait]
-pub trait Replay: Send {
+pub trait Replay: Send + Sync {
     /// At most `max` further records; none of them means the end.
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, BusError>;
 

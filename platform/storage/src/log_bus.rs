@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -29,8 +29,6 @@ const COLUMNS: &str = "\"offset\", \"partition\", published_at, key, headers, va
 /// The log. Clones share it.
 #[derive(Clone)]
 pub struct LogBus {
-    store: Sqlite,
-    partitions: u32,
     shared: Arc<Shared>,
 }
 
@@ -38,12 +36,45 @@ pub struct LogBus {
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 struct Shared {
+    store: Sqlite,
+    partitions: u32,
     /// The first offset after the last record of the log.
     end: watch::Sender<i64>,
     /// Held by the reading member of a group (topic, group).
     members: Mutex<HashMap<(String, String), Turn>>,
     topics: Mutex<HashMap<String, i64>>,
+    positions: Mutex<Positions>,
 }
+
+/// What groups have committed and the file does not have yet: (topic, group, partition) → first offset not committed.
+///
+/// It is written with the next records, or soon. A crash before that only means that records are read again, which
+/// consumers bear; a sync of its own for every batch of every group would cost more than all records together.
+#[derive(Default)]
+struct Positions {
+    unwritten: HashMap<(i64, String, u32), i64>,
+    /// Whether a task is under way that writes them soon.
+    writing_soon: bool,
+}
+
+impl Positions {
+    fn take(&mut self) -> Vec<((i64, String, u32), i64)> {
+        self.unwritten.drain().collect()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let positions = self.positions.get_mut().take();
+        if !positions.is_empty() {
+            // Written while the store closes; nobody waits for the answer.
+            let _ = self.store.submit(move |tx| write_positions(tx, &positions));
+        }
+    }
+}
+
+/// How long a committed position may be in memory only.
+const WRITE_POSITIONS_AFTER: Duration = Duration::from_millis(200);
 
 impl LogBus {
     /// Opens or creates the log; `partitions` holds for every topic and must not shrink.
@@ -55,9 +86,15 @@ impl LogBus {
                     .query_row(r#"SELECT coalesce(max("offset"), 0) + 1 FROM records"#, [], |row| row.get(0))
             })
             .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
-        let shared =
-            Shared { end: watch::Sender::new(end), members: Mutex::default(), topics: Mutex::default() };
-        Ok(Self { store, partitions, shared: Arc::new(shared) })
+        let shared = Shared {
+            store,
+            partitions,
+            end: watch::Sender::new(end),
+            members: Mutex::default(),
+            topics: Mutex::default(),
+            positions: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The number of `topic`, made at its first use.
@@ -67,6 +104,7 @@ impl LogBus {
         }
         let name = topic.to_owned();
         let id: i64 = self
+            .shared
             .store
             .write(move |tx| {
                 tx.prepare("INSERT INTO topics (name) VALUES (?1) ON CONFLICT DO NOTHING")?
@@ -80,7 +118,7 @@ impl LogBus {
     }
 
     fn committed(&self, topic: i64, group: &str) -> Result<BTreeMap<u32, i64>, BusError> {
-        let read = self.store.read(|connection| {
+        let read = self.shared.store.read(|connection| {
             connection
                 .prepare_cached(
                     r#"SELECT "partition", committed FROM positions WHERE topic = ?1 AND grp = ?2"#,
@@ -88,11 +126,66 @@ impl LogBus {
                 .query_map((topic, group), |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         });
-        read.map_err(unavailable)
+        let mut committed: BTreeMap<_, _> = read.map_err(unavailable)?;
+        let positions = self.shared.positions.lock();
+        let newer = positions
+            .unwritten
+            .iter()
+            .filter(|((of_topic, of_group, _), _)| *of_topic == topic && of_group == group);
+        committed.extend(newer.map(|((_, _, partition), position)| (*partition, *position)));
+        Ok(committed)
+    }
+
+    fn take_positions(&self) -> Vec<((i64, String, u32), i64)> {
+        self.shared.positions.lock().take()
+    }
+
+    /// They were not written; what was committed meanwhile is newer.
+    fn give_back(&self, positions: Vec<((i64, String, u32), i64)>) {
+        let mut shared = self.shared.positions.lock();
+        for (place, committed) in positions {
+            shared.unwritten.entry(place).or_insert(committed);
+        }
+    }
+
+    /// Writes the positions that are only in memory.
+    async fn flush(&self) -> Result<(), StorageError> {
+        let positions = self.take_positions();
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let write = {
+            let positions = positions.clone();
+            move |tx: &Tx<'_>| write_positions(tx, &positions)
+        };
+        let written = self.shared.store.write(write).await;
+        if written.is_err() {
+            self.give_back(positions);
+        }
+        written
+    }
+
+    /// Sees to it that the positions are written soon, whether or not there are further records.
+    fn flush_soon(&self) {
+        if std::mem::replace(&mut self.shared.positions.lock().writing_soon, true) {
+            return;
+        }
+        // The task does not keep a bus open that everybody else has closed.
+        let shared = Arc::downgrade(&self.shared);
+        tokio::spawn(async move {
+            tokio::time::sleep(WRITE_POSITIONS_AFTER).await;
+            let Some(shared) = shared.upgrade() else { return };
+            let bus = Self { shared };
+            bus.shared.positions.lock().writing_soon = false;
+            if let Err(error) = bus.flush().await {
+                tracing::warn!(%error, "committed positions are not written yet; after a crash more would be read again");
+                bus.flush_soon();
+            }
+        });
     }
 
     fn ends(&self, topic: i64) -> Result<BTreeMap<u32, i64>, BusError> {
-        let read = self.store.read(|connection| {
+        let read = self.shared.store.read(|connection| {
             connection
                 .prepare_cached(r#"SELECT "partition", "end" FROM ends WHERE topic = ?1"#)?
                 .query_map([topic], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -109,9 +202,13 @@ impl EventBus for LogBus {
             return Ok(());
         }
         let topic = self.topic_id(topic).await?;
-        let partitions = self.partitions;
-        let end =
-            self.store.write(move |tx| append(tx, topic, partitions, &records)).await.map_err(unavailable)?;
+        let partitions = self.shared.partitions;
+        let end = self
+            .shared
+            .store
+            .write(move |tx| append(tx, topic, partitions, &records))
+            .await
+            .map_err(unavailable)?;
         self.shared.end.send_modify(|known| *known = end.max(*known));
         Ok(())
     }
@@ -150,7 +247,7 @@ impl EventBus for LogBus {
             committed: known(&committed, partition),
             end: known(&ends, partition),
         };
-        Ok((0..self.partitions).map(position).collect())
+        Ok((0..self.shared.partitions).map(position).collect())
     }
 }
 
@@ -192,6 +289,16 @@ fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> ru
     Ok(next)
 }
 
+fn write_positions(tx: &Tx<'_>, positions: &[((i64, String, u32), i64)]) -> rusqlite::Result<()> {
+    let mut upsert = tx.prepare(
+        r#"INSERT INTO positions (topic, grp, "partition", committed) VALUES (?1, ?2, ?3, ?4)
+           ON CONFLICT (topic, grp, "partition") DO UPDATE SET committed = excluded.committed"#,
+    )?;
+    positions.iter().try_for_each(|((topic, group, partition), committed)| {
+        upsert.execute((topic, group, partition, committed)).map(drop)
+    })
+}
+
 struct Member {
     bus: LogBus,
     topic: i64,
@@ -215,7 +322,8 @@ impl Member {
         }
         let turn = Arc::clone(&self.member).lock_owned().await;
         self.committed = self.bus.committed(self.topic, &self.group)?;
-        let everywhere = (0..self.bus.partitions).map(|p| self.committed.get(&p).copied().unwrap_or(0));
+        let everywhere =
+            (0..self.bus.shared.partitions).map(|p| self.committed.get(&p).copied().unwrap_or(0));
         let ends = self.bus.ends(self.topic)?;
         // Partitions without a record left to read do not hold the start back.
         let behind = everywhere.enumerate().filter(|(p, committed)| {
@@ -234,7 +342,7 @@ impl Subscription for Member {
         loop {
             let end = *self.end.borrow_and_update();
             while self.next < end {
-                let (records, next) = read(&self.bus.store, self.topic, self.next, end, max)?;
+                let (records, next) = read(&self.bus.shared.store, self.topic, self.next, end, max)?;
                 self.next = next;
                 let already =
                     |r: &Record| self.committed.get(&r.partition).is_some_and(|from| r.offset < *from);
@@ -254,16 +362,14 @@ impl Subscription for Member {
     }
 
     async fn commit(&mut self) -> Result<(), BusError> {
-        let (topic, group) = (self.topic, self.group.clone());
-        let positions = std::mem::take(&mut self.uncommitted);
-        let write = move |tx: &Tx<'_>| {
-            let mut upsert = tx.prepare(
-                r#"INSERT INTO positions (topic, grp, "partition", committed) VALUES (?1, ?2, ?3, ?4)
-                   ON CONFLICT (topic, grp, "partition") DO UPDATE SET committed = excluded.committed"#,
-            )?;
-            positions.iter().try_for_each(|(p, next)| upsert.execute((topic, &group, p, next)).map(drop))
-        };
-        self.bus.store.write(write).await.map_err(unavailable)
+        let committed = std::mem::take(&mut self.uncommitted);
+        self.bus.shared.positions.lock().unwritten.extend(
+            committed
+                .into_iter()
+                .map(|(partition, next)| ((self.topic, self.group.clone(), partition), next)),
+        );
+        self.bus.flush_soon();
+        Ok(())
     }
 }
 
@@ -278,7 +384,7 @@ struct Replaying {
 impl Replay for Replaying {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, BusError> {
         while self.next < self.end {
-            let (records, next) = read(&self.bus.store, self.topic, self.next, self.end, max)?;
+            let (records, next) = read(&self.bus.shared.store, self.topic, self.next, self.end, max)?;
             self.next = next;
             if !records.is_empty() {
                 return Ok(records);

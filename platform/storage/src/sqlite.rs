@@ -99,10 +99,22 @@ impl Sqlite {
         T: Send + 'static,
     {
         let gone = || StorageError(format!("the writer of {} has ended", self.shared.path.display()));
+        self.submit(write).await.map_err(|_| gone())?
+    }
+
+    /// Like [`Sqlite::write`] for a caller that cannot wait: what was submitted is written before the store closes.
+    pub(crate) fn submit<T, F>(&self, write: F) -> oneshot::Receiver<Result<T, StorageError>>
+    where
+        F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let waiting = Box::new(Waiting { write, result: None, reply });
-        self.shared.writes.as_ref().ok_or_else(gone)?.send(waiting).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        if let Some(writes) = &self.shared.writes {
+            // Where the writer has ended, the reply is dropped with the write, which is the answer.
+            let _ = writes.send(waiting);
+        }
+        answer
     }
 
     /// Runs `read` on a connection of its own: it sees the last commit and never waits for the writer.
