@@ -1,4 +1,11 @@
 //! The library as its users see it: over HTTP, on real files.
 
+mod bad_input;
+mod defects;
 mod harness;
+mod killing;
+mod limits;
+mod readme;
+mod replay;
 mod stories;
+mod tools;
