@@ -129,9 +129,69 @@ fn is_hangul(letter: char) -> bool {
     ('가'..='힣').contains(&letter)
 }
 
+/// The arrows of a drawing, from node to node, without what is written on them.
+fn arrows(drawing: &str) -> BTreeSet<(String, String)> {
+    let mut arrows = BTreeSet::new();
+    for line in drawing.lines().filter(|line| line.contains("->")) {
+        let line = line.replace("-.->", "-->").replace(".->", "-->");
+        let written =
+            |part: &str| part.split(" -- ").next().and_then(|part| part.split(" -. ").next()).map(nodes);
+        let ends: Vec<Vec<String>> = line.split("-->").filter_map(written).collect();
+        for pair in ends.windows(2) {
+            arrows.extend(
+                pair[0].iter().flat_map(|from| pair[1].iter().map(move |to| (from.clone(), to.clone()))),
+            );
+        }
+    }
+    arrows
+}
+
+fn nodes(text: &str) -> Vec<String> {
+    text.split('&').map(|node| node.trim().to_owned()).collect()
+}
+
+/// Whether a way along the arrows leads from one node to another.
+fn leads(arrows: &BTreeSet<(String, String)>, from: &str, to: &str) -> bool {
+    let mut reached = set([from]);
+    loop {
+        let next = arrows.iter().filter(|(start, _)| reached.contains(start)).map(|(_, end)| end.clone());
+        let more: BTreeSet<_> = next.chain(reached.iter().cloned()).collect();
+        if more.contains(to) || more.len() == reached.len() {
+            return more.contains(to);
+        }
+        reached = more;
+    }
+}
+
+/// What is wrong with the arrows of the board: an event leads to exactly the policies that answer it and to the
+/// view; a command and a policy lead to what they say.
+fn arrow_mistakes(text: &str) -> Vec<String> {
+    let drawings: Vec<_> =
+        text.split("```mermaid").skip(1).map(|rest| rest.split("```").next().unwrap_or("")).collect();
+    let drawings: Vec<_> = drawings.into_iter().map(arrows).collect();
+    let events = events();
+    let drawn = drawings.iter().flatten().filter(|(from, _)| events.contains(from));
+    let drawn = drawn.map(|(from, to)| format!("{from} to {to}")).collect();
+    let answers = POLICIES.iter().flat_map(|policy| {
+        policy.whenever.iter().map(move |event| format!("{event} to {}", policy_id(policy)))
+    });
+    let known = answers.chain(events.iter().map(|event| format!("{event} to MyPage"))).collect();
+    let mut mistakes = differences("the arrow from", &drawn, &known);
+
+    let commands = COMMANDS.iter().map(|command| (command.name.to_owned(), command.says));
+    let policies = POLICIES.iter().map(|policy| (policy_id(policy), policy.says));
+    for (from, says) in commands.chain(policies) {
+        for said in says.iter().filter(|said| !drawings.iter().any(|arrows| leads(arrows, &from, said))) {
+            mistakes.push(format!("no way from {from} to {said}"));
+        }
+    }
+    mistakes
+}
+
 #[test]
 fn the_board_shows_every_event_command_and_policy_and_nothing_else() {
     none_of(&board_mistakes(&file(BOARD)));
+    none_of(&arrow_mistakes(&file(BOARD)));
 }
 
 #[test]
@@ -152,6 +212,16 @@ fn a_board_that_differs_from_the_code_is_noticed() {
     finds(with("BookLost[\"BookLost<br/>분실\"]:::event"), "event BookLost is drawn");
     finds(with("Ordered[\"Ordered<br/>confirmed\"]:::event"), "not in both languages");
     finds(with("Ordered[\"Ordered<br/>확정\"]:::event"), "event is not filled");
+
+    let finds = |changed: String, what: &str| {
+        let mistakes = arrow_mistakes(&changed);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(what)), "\"{what}\" is not in {mistakes:#?}");
+    };
+    finds(with("Rented --> rent_on_order_rejected"), "from Rented to rent_on_order_rejected is drawn");
+    let gone =
+        |arrow: &str| board.lines().filter(|line| !line.contains(arrow)).collect::<Vec<_>>().join("\n");
+    finds(gone("Ordered --> delivery_on_ordered"), "from Ordered to delivery_on_ordered is not drawn");
+    finds(gone("Delivery -- too late"), "no way from delivery_on_rent_canceled to CancelRejected");
 }
 
 /// `EventKind::X … => ReactionKind::Y` in the inbound adapter: which events a context answers.

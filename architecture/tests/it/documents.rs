@@ -116,6 +116,65 @@ fn problems_in_document(text: &str) -> BTreeSet<String> {
     rows.map(|(slug, _)| slug.to_owned()).collect()
 }
 
+/// Words that are said of code that is not there: the example of what could be added.
+const NOT_THERE: [&str; 2] = ["renew_rent", "AUTOINCREMENT"];
+
+/// What stands between back-ticks and can only be a name of the code: `CamelCase`, `snake_case`, `a_file.rs`.
+fn names(text: &str) -> Vec<(usize, String)> {
+    let mut in_code = false;
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        in_code ^= line.trim_start().starts_with("```");
+        if in_code {
+            continue;
+        }
+        for span in line.split('`').skip(1).step_by(2) {
+            let name = span.trim_end_matches(".rs").trim_end_matches("()");
+            let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+            let is_camel = name.chars().filter(char::is_ascii_uppercase).count() > 1
+                && name.chars().any(|c| c.is_ascii_lowercase());
+            if is_name && (name.contains('_') || name.contains("::") || is_camel || span.ends_with(".rs")) {
+                found.extend(name.split("::").map(|part| (at + 1, part.to_owned())));
+            }
+        }
+    }
+    found
+}
+
+/// Names in documents that no source has.
+fn unknown_names(documents: &[Source], known: &BTreeSet<&str>) -> Vec<String> {
+    let mut unknown = Vec::new();
+    for document in documents {
+        for (line, name) in names(&document.text) {
+            if !known.contains(name.as_str()) && !NOT_THERE.contains(&name.as_str()) {
+                unknown.push(format!("{}:{line}: there is no {name}", document.path));
+            }
+        }
+    }
+    unknown
+}
+
+#[test]
+fn every_name_is_one_of_the_code() {
+    let mut sources = tree::rust();
+    for kind in [".toml", ".sql", "/Makefile"] {
+        sources.extend(files(kind));
+    }
+    // This very file names what is not there.
+    sources.retain(|source| !source.path.ends_with("architecture/tests/it/documents.rs"));
+    let words =
+        sources.iter().flat_map(|source| source.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let files = sources.iter().filter_map(|source| source.path.rsplit('/').next()?.strip_suffix(".rs"));
+    let known: BTreeSet<_> = words.chain(files).collect();
+    none_of(&unknown_names(&tree::files(".md"), &known));
+
+    let check = |text: &str| unknown_names(&planted("docs/x.md", text), &known);
+    caught(&check("see `place_odrer`"), "place_odrer");
+    caught(&check("see\n`NoSuchType::new`"), "docs/x.md:2");
+    caught(&check("see `no_such_file.rs`"), "no_such_file");
+    none_of(&check("`place_order.rs`, `Orders::new()`, `Order Cancel`, `PATCH`"));
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     none_of(&dead_links(&files(".md")));

@@ -16,8 +16,8 @@ pub(crate) fn planted(path: &str, text: &str) -> Vec<Source> {
     vec![Source { path: path.to_owned(), text: text.to_owned() }]
 }
 
-/// Folders that hold nothing of ours.
-const NOT_OURS: [&str; 5] = ["target", "data", "node_modules", "results", ".git"];
+/// Folders that hold nothing of ours, wherever they are.
+const NOT_OURS: [&str; 3] = ["target", "node_modules", ".git"];
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
