@@ -60,6 +60,16 @@ impl Library {
         Ok(kib / 1024.0)
     }
 
+    /// Processor time that it has used, in seconds: unlike the rate it does not depend on what else the machine does.
+    pub(crate) fn processor_seconds(&self) -> Result<f64> {
+        // Fields 14 and 15 of proc(5) stat, in ticks of a hundredth; the name before them may hold spaces.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks =
+            |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<f64>().ok()).ok_or("no processor time");
+        Ok((ticks(11)? + ticks(12)?) / 100.0)
+    }
+
     /// Asks it to stop, and waits for its end.
     pub(crate) fn stop(mut self) -> Result<()> {
         Command::new("kill").arg("-TERM").arg(self.process.0.id().to_string()).status()?;

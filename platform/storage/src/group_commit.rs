@@ -1,12 +1,15 @@
 //! Group commit: one thread owns the writing connection, and one transaction holds the writes that gathered while
 //! the last one was committed. No timer: a lone write is committed at once.
 
-use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
-use crate::{StorageError, Tx};
+use crate::{StorageError, Tx, outbox::Unpublished, tx::Batch};
 
 /// Most writes in one transaction: bounds the latency of the first of them.
 const MAX_WRITES: usize = 1024;
@@ -52,11 +55,14 @@ where
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) waiting: mpsc::UnboundedReceiver<Box<dyn Write>>,
-    /// The next place in the outbox; told to the relay after each commit.
-    pub(crate) next_seq: Cell<i64>,
-    pub(crate) committed_seq: watch::Sender<i64>,
-    /// Counts commits, for readers that wait for one.
+    /// The next place in the outbox.
+    pub(crate) next_seq: i64,
+    /// Told after each commit what it has added to the outbox.
+    pub(crate) unpublished: Arc<Unpublished>,
+    /// Counts commits.
     pub(crate) commits: u64,
+    /// Where the callers wait, if it is known.
+    pub(crate) runtime: Option<Handle>,
 }
 
 impl Writer {
@@ -65,11 +71,20 @@ impl Writer {
         let mut writes = Vec::new();
         while self.waiting.blocking_recv_many(&mut writes, MAX_WRITES) > 0 {
             match self.commit_together(&mut writes) {
-                Ok(()) => writes.drain(..).for_each(|write| write.answer(Ok(()))),
+                Ok(()) => self.answer_together(std::mem::take(&mut writes)),
                 // Somebody's statement failed: everybody again, each alone, so that the error is his alone.
                 Err(_) if writes.len() > 1 => writes.drain(..).for_each(|write| self.commit_alone(write)),
                 Err(error) => writes.drain(..).for_each(|write| write.answer(Err(error.clone().into()))),
             }
+        }
+    }
+
+    /// Waking a task from outside its runtime takes a system call; so one task is woken that wakes the others.
+    fn answer_together(&self, writes: Vec<Box<dyn Write>>) {
+        let answer = move || writes.into_iter().for_each(|write| write.answer(Ok(())));
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { answer() })),
+            None => answer(),
         }
     }
 
@@ -80,21 +95,18 @@ impl Writer {
     }
 
     fn commit_together(&mut self, writes: &mut Vec<Box<dyn Write>>) -> Result<(), FailedCommit> {
-        let first_seq = self.next_seq.get();
-        let committed = self.try_commit(writes);
-        if committed.is_err() {
-            self.next_seq.set(first_seq);
-        } else if self.next_seq.get() != first_seq {
-            self.committed_seq.send_replace(self.next_seq.get());
-        }
-        committed.map_err(|error| FailedCommit(error.to_string()))
+        let batch = Batch::default();
+        batch.next_seq.set(self.next_seq);
+        self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
+        self.next_seq = batch.next_seq.get();
+        self.unpublished.committed(batch.said.into_inner());
+        Ok(())
     }
 
-    fn try_commit(&mut self, writes: &mut Vec<Box<dyn Write>>) -> rusqlite::Result<()> {
+    fn try_commit(&mut self, writes: &mut Vec<Box<dyn Write>>, batch: &Batch) -> rusqlite::Result<()> {
         self.commits += 1;
-        let totals = RefCell::default();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx::new(&transaction, &self.next_seq, &totals);
+        let tx = Tx::new(&transaction, batch);
         for write in writes.iter_mut() {
             write.run(&tx)?;
         }
@@ -106,7 +118,7 @@ impl Writer {
             writes.push(late);
             ran?;
         }
-        write_totals(&transaction, &totals.take(), self.commits % SLOTS)?;
+        write_totals(&transaction, &batch.totals.borrow(), self.commits % SLOTS)?;
         transaction.commit()
     }
 }

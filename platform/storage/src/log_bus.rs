@@ -44,6 +44,7 @@ struct Shared {
     members: Mutex<HashMap<(String, String), Turn>>,
     topics: Mutex<HashMap<String, i64>>,
     positions: Mutex<Positions>,
+    tail: Mutex<Tail>,
 }
 
 /// What groups have committed and the file does not have yet: (topic, group, partition) → first offset not committed.
@@ -93,6 +94,7 @@ impl LogBus {
             members: Mutex::default(),
             topics: Mutex::default(),
             positions: Mutex::default(),
+            tail: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -203,12 +205,20 @@ impl EventBus for LogBus {
         }
         let topic = self.topic_id(topic).await?;
         let partitions = self.shared.partitions;
-        let end = self
-            .shared
-            .store
-            .write(move |tx| append(tx, topic, partitions, &records))
-            .await
-            .map_err(unavailable)?;
+        let positions = self.take_positions();
+        let write = {
+            let positions = positions.clone();
+            move |tx: &Tx<'_>| {
+                write_positions(tx, &positions)?;
+                append(tx, topic, partitions, &records)
+            }
+        };
+        let appended = self.shared.store.write(write).await.map_err(|error| {
+            self.give_back(positions);
+            unavailable(error)
+        })?;
+        let end = appended.last().map_or(0, |last| last.offset + 1);
+        self.shared.tail.lock().extend(topic, appended);
         self.shared.end.send_modify(|known| *known = end.max(*known));
         Ok(())
     }
@@ -251,13 +261,14 @@ impl EventBus for LogBus {
     }
 }
 
-/// Appends and returns the first offset after the last record.
-fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> rusqlite::Result<i64> {
+/// Appends and returns the records with their places.
+fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> rusqlite::Result<Vec<Record>> {
     let mut next: i64 = tx
         .prepare(r#"SELECT coalesce(max("offset"), 0) + 1 FROM records"#)?
         .query_row([], |row| row.get(0))?;
     let now = now_millis();
     let mut ends = BTreeMap::new();
+    let mut appended = Vec::with_capacity(records.len());
     let mut insert = tx.prepare(
         r#"INSERT INTO records ("offset", topic, "partition", published_at, key, headers, value)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,
@@ -276,6 +287,8 @@ fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> ru
             &record.headers.as_encoded()[..],
             &record.value[..],
         ))?;
+        let NewRecord { key, headers, value } = record.clone();
+        appended.push(Record { partition, offset: next, published_at: now, key, headers, value });
         next += 1;
         ends.insert(partition, next);
     }
@@ -286,7 +299,40 @@ fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> ru
     for (partition, end) in ends {
         upsert.execute((topic, partition, end))?;
     }
-    Ok(next)
+    Ok(appended)
+}
+
+/// The last records, in memory: four groups read every record soon after it was appended, and need not fetch it
+/// from the file each.
+#[derive(Default)]
+struct Tail(BTreeMap<i64, (i64, Record)>);
+
+/// Records in the tail: some MiB.
+const TAIL: usize = 8192;
+
+impl Tail {
+    fn extend(&mut self, topic: i64, appended: Vec<Record>) {
+        self.0.extend(appended.into_iter().map(|record| (record.offset, (topic, record))));
+        while self.0.len() > TAIL {
+            self.0.pop_first();
+        }
+    }
+
+    /// Like [`read`], but `None` where the tail does not reach back to `from`. Offsets over all topics have no
+    /// gaps, so one that is missing was appended by somebody who has not got to extending the tail yet.
+    fn read(&self, topic: i64, from: i64, end: i64, max: usize) -> Option<(Vec<Record>, i64)> {
+        let (mut records, mut next) = (Vec::new(), from);
+        for (offset, (of_topic, record)) in self.0.range(from..end) {
+            if *offset != next || records.len() == max {
+                break;
+            }
+            next += 1;
+            if *of_topic == topic {
+                records.push(record.clone());
+            }
+        }
+        (next > from).then_some((records, next))
+    }
 }
 
 fn write_positions(tx: &Tx<'_>, positions: &[((i64, String, u32), i64)]) -> rusqlite::Result<()> {
@@ -342,7 +388,11 @@ impl Subscription for Member {
         loop {
             let end = *self.end.borrow_and_update();
             while self.next < end {
-                let (records, next) = read(&self.bus.shared.store, self.topic, self.next, end, max)?;
+                let tail = self.bus.shared.tail.lock().read(self.topic, self.next, end, max);
+                let (records, next) = match tail {
+                    Some(read) => read,
+                    None => read(&self.bus.shared.store, self.topic, self.next, end, max)?,
+                };
                 self.next = next;
                 let already =
                     |r: &Record| self.committed.get(&r.partition).is_some_and(|from| r.offset < *from);

@@ -1,7 +1,6 @@
 //! The handle of a store.
 
 use std::{
-    cell::Cell,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -9,11 +8,15 @@ use std::{
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use crate::{
     Migration, OpenError, SqliteOutbox, StorageError, Tx, error,
     group_commit::{Waiting, Write, Writer},
+    outbox::Unpublished,
     schema,
 };
 
@@ -44,7 +47,7 @@ struct Shared {
     writes: Option<mpsc::UnboundedSender<Box<dyn Write>>>,
     writer: Option<thread::JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
-    committed_seq: watch::Receiver<i64>,
+    unpublished: Arc<Unpublished>,
 }
 
 impl Sqlite {
@@ -66,13 +69,14 @@ impl Sqlite {
             .map_err(failed)?;
 
         let (writes, waiting) = mpsc::unbounded_channel();
-        let (committed, committed_seq) = watch::channel(next_seq);
+        let unpublished = Arc::new(Unpublished::new(next_seq));
         let writer = Writer {
             connection,
             waiting,
-            next_seq: Cell::new(next_seq),
-            committed_seq: committed,
+            next_seq,
+            unpublished: Arc::clone(&unpublished),
             commits: 0,
+            runtime: Handle::try_current().ok(),
         };
         let writer =
             thread::Builder::new()
@@ -84,7 +88,7 @@ impl Sqlite {
             writes: Some(writes),
             writer: Some(writer),
             readers: Mutex::default(),
-            committed_seq,
+            unpublished,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -160,7 +164,7 @@ impl Sqlite {
     /// The reading side of the outbox in this file.
     #[must_use]
     pub fn outbox(&self) -> SqliteOutbox {
-        SqliteOutbox::new(self.clone(), self.shared.committed_seq.clone())
+        SqliteOutbox::new(self.clone(), Arc::clone(&self.shared.unpublished))
     }
 }
 
@@ -185,9 +189,9 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "busy_timeout", 5000)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // A checkpoint copies every page once that changed since the last one: the rarer, the fewer copies. The WAL
-    // levels at about this size (pages of 4 KiB).
-    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
+    // In pages of 4 KiB. A WAL that has reached its size is overwritten, which costs half of what growing it does;
+    // a rarer checkpoint copies hot pages less often.
+    connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use platform_outbox::OutboxMessage;
+use platform_outbox::{OutboxMessage, OutboxRow};
 use rusqlite::{CachedStatement, Connection};
 
 /// One caller's part of a group commit.
@@ -11,17 +11,23 @@ use rusqlite::{CachedStatement, Connection};
 /// in its answer that it lost; it never relies on an error to undo what it did before.
 pub struct Tx<'c> {
     connection: &'c Connection,
-    next_seq: &'c Cell<i64>,
-    totals: &'c RefCell<Vec<(&'static str, i64)>>,
+    batch: &'c Batch,
+}
+
+/// What the callers of one transaction do together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// The next place in the outbox.
+    pub(crate) next_seq: Cell<i64>,
+    /// What was added to the outbox.
+    pub(crate) said: RefCell<Vec<OutboxRow>>,
+    /// What was added to kept totals.
+    pub(crate) totals: RefCell<Vec<(&'static str, i64)>>,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(
-        connection: &'c Connection,
-        next_seq: &'c Cell<i64>,
-        totals: &'c RefCell<Vec<(&'static str, i64)>>,
-    ) -> Self {
-        Self { connection, next_seq, totals }
+    pub(crate) fn new(connection: &'c Connection, batch: &'c Batch) -> Self {
+        Self { connection, batch }
     }
 
     /// A prepared statement; prepared once for the life of the store.
@@ -31,20 +37,21 @@ impl<'c> Tx<'c> {
 
     /// Adds a message to the outbox: it is published if and only if this transaction commits.
     pub fn say(&self, message: &OutboxMessage) -> rusqlite::Result<()> {
-        let seq = self.next_seq.get();
-        self.next_seq.set(seq + 1);
+        let seq = self.batch.next_seq.get();
+        self.batch.next_seq.set(seq + 1);
         self.prepare("INSERT INTO outbox (seq, key, headers, value) VALUES (?1, ?2, ?3, ?4)")?.execute((
             seq,
             &message.key[..],
             &message.headers.as_encoded()[..],
             &message.value[..],
         ))?;
+        self.batch.said.borrow_mut().push(OutboxRow { seq, message: message.clone() });
         Ok(())
     }
 
     /// Adds `n` to the kept total `name`; written once for all callers that share the transaction.
     pub fn count(&self, name: &'static str, n: i64) {
-        let mut totals = self.totals.borrow_mut();
+        let mut totals = self.batch.totals.borrow_mut();
         match totals.iter_mut().find(|(found, _)| *found == name) {
             Some((_, sum)) => *sum += n,
             None => totals.push((name, n)),

@@ -30,9 +30,12 @@ pub struct Confirmed {
 
 impl Rents {
     /// Binds a copy to the order, or says why not; a repeat gets the same answer.
+    ///
+    /// It decides as if the order had no rent yet, which is so for all but repeats: saving finds out, and a read
+    /// that almost never finds anything is spared.
     pub async fn confirm_rent(&self, command: ConfirmRent) -> Result<Confirmed, ConfirmError> {
+        let mut existing: Option<Rent> = None;
         loop {
-            let existing = self.store.by_order(command.order_id).await?;
             let new_id = match &existing {
                 Some(rent) => rent.id,
                 None => self.store.next_id().await?,
@@ -56,20 +59,21 @@ impl Rents {
                 (Decision::Unchanged, Some(rent)) => return answer(rent, false),
                 // Every confirm of an order without a rent makes one.
                 (Decision::Unchanged, None) => {}
-                (Decision::Changed(rent, fact), existing) => {
+                (Decision::Changed(rent, fact), read) => {
                     let said = fact.map(|fact| Said {
                         fact,
                         version: rent.version,
                         at: request.at,
                         correlation_id: command.correlation_id.clone(),
                     });
-                    let expected = existing.map(|rent| rent.version);
+                    let expected = read.map(|rent| rent.version);
                     let change = Save { expected, rent: rent.clone(), facts: said.into_iter().collect() };
                     if self.store.save(change).await?.is_ok() {
                         return answer(rent, true);
                     }
                 }
             }
+            existing = self.store.by_order(command.order_id).await?;
         }
     }
 }
