@@ -77,9 +77,46 @@ struct EntryView {
     at: Timestamp,
 }
 
-/// Straight into the answer: a row has several.
+/// A row has several moments, so they are not formatted by the machinery for everything: it takes most of the time
+/// of an answer.
 fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    match write_rfc3339(*at, &mut text).and_then(|()| std::str::from_utf8(&text).ok()) {
+        Some(text) => serializer.serialize_str(text),
+        None => serializer.collect_str(at),
+    }
+}
+
+/// `None` before 1970, and from where [`Timestamp`] writes no later one.
+fn write_rfc3339(at: Timestamp, text: &mut [u8; 24]) -> Option<()> {
+    const DAY: u64 = 86_400_000;
+    let millis = u64::try_from(at.0).ok().filter(|millis| *millis < 253_402_207_200_000)?;
+    let (year, month, day) = date_of(millis / DAY);
+    let of_day = millis % DAY;
+    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
+    let parts =
+        [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)];
+    for (place, mut number) in parts.into_iter().chain([(20..23, of_day % 1_000)]) {
+        for digit in text[place].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    Some(())
+}
+
+/// Year, month and day of a number of days since 1970-01-01. Counted from 0000-03-01, so that the leap day is the
+/// last of its year and 400 years are one era of 146,097 days.
+fn date_of(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months of 31, 30, 31, 30, 31 days, from March on: 153 days each five.
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year_of_era + next, month, day)
 }
 
 impl<'a> From<&'a Row> for MypageView<'a> {
@@ -201,4 +238,23 @@ fn shown(rows: &[Row], total: u64) -> Page<MypageView<'_>> {
 fn away(Unavailable(reason): Unavailable) -> Problem {
     error!(reason, "the view cannot be read");
     Problem::unavailable("The view cannot be read at the moment.", RETRY_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_the_events_write_them() {
+        let days = (0..2_932_895_i64).step_by(13).map(|day| day * 86_400_000 + day);
+        let ends = [0, 1, 951_782_399_999, 951_868_800_000, 253_402_207_199_999];
+        for at in days.chain(ends).map(Timestamp) {
+            let mut text = *b"0000-00-00T00:00:00.000Z";
+            write_rfc3339(at, &mut text).expect("within the years");
+            assert_eq!(std::str::from_utf8(&text), Ok(at.to_rfc3339().as_str()));
+        }
+        for outside in [-1, i64::MIN, 253_402_207_200_000, i64::MAX] {
+            assert_eq!(write_rfc3339(Timestamp(outside), &mut [0; 24]), None);
+        }
+    }
 }

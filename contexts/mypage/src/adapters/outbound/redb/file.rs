@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parking_lot::RwLock;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
 
 use super::rows;
@@ -59,6 +60,9 @@ pub enum OpenError {
 
 /// An open file.
 pub(super) struct ViewFile {
+    /// The rows as of the last commit, ready for reads by key: opening a transaction and its table takes longer
+    /// than the read. `None` before the tables are there. (Before the database, so that it is dropped before it.)
+    rows: RwLock<Option<rows::Snapshot>>,
     database: Database,
 }
 
@@ -71,8 +75,9 @@ impl ViewFile {
             .set_check_integrity_on_open(true)
             .create(path)
             .map_err(|error| open_error(path, error.into()))?;
-        let file = Self { database: opened };
+        let file = Self { rows: RwLock::default(), database: opened };
         file.check_schema(path)?;
+        file.look_again().map_err(|error| open_error(path, error))?;
         Ok(file)
     }
 
@@ -127,7 +132,29 @@ impl ViewFile {
         write: impl FnOnce(&WriteTransaction) -> Result<bool, redb::Error>,
     ) -> Result<(), Unavailable> {
         let tx = self.database.begin_write().map_err(away)?;
-        if write(&tx).map_err(away)? { tx.commit().map_err(away) } else { tx.abort().map_err(away) }
+        if !write(&tx).map_err(away)? {
+            return tx.abort().map_err(away);
+        }
+        tx.commit().map_err(away)?;
+        self.look_again().map_err(away)
+    }
+
+    /// Lets reads by key see the last commit.
+    fn look_again(&self) -> Result<(), redb::Error> {
+        let rows = rows::snapshot(&self.database.begin_read()?)?;
+        // The old one is closed after the lock is given back.
+        let _old = self.rows.write().replace(rows);
+        Ok(())
+    }
+
+    /// Runs `read` on the rows as of the last commit.
+    pub(super) fn read_rows<T>(
+        &self,
+        read: impl FnOnce(&rows::Snapshot) -> Result<T, redb::Error>,
+    ) -> Result<T, Unavailable> {
+        let rows = self.rows.read();
+        let rows = rows.as_ref().ok_or_else(|| Unavailable("it is not open".to_owned()))?;
+        read(rows).map_err(away)
     }
 
     /// See [`crate::query::View::is_complete`].

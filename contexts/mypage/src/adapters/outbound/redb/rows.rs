@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use contracts::Timestamp;
 use redb::{
-    ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
+    ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition,
+    WriteTransaction,
 };
 
 use super::file::ViewFile;
@@ -32,6 +33,13 @@ pub(super) const TOTALS: TableDefinition<'_, &str, u64> = TableDefinition::new("
 
 pub(super) fn create_tables(tx: &WriteTransaction) -> Result<(), redb::Error> {
     Tables::open(tx).map(|_| ())
+}
+
+/// The rows as of one commit.
+pub(super) type Snapshot = ReadOnlyTable<i64, Stored<'static>>;
+
+pub(super) fn snapshot(tx: &ReadTransaction) -> Result<Snapshot, redb::Error> {
+    Ok(tx.open_table(ROWS)?)
 }
 
 /// Fails where a table is missing or has other types.
@@ -73,14 +81,12 @@ impl ViewFile {
 
     /// The row of an order.
     pub(super) fn get(&self, order_id: i64) -> Result<Option<Row>, Unavailable> {
-        self.read(|tx| {
-            tx.open_table(ROWS)?.get(order_id)?.map(|stored| restore(order_id, stored.value())).transpose()
-        })
+        self.read_rows(|rows| rows.get(order_id)?.map(|stored| restore(order_id, stored.value())).transpose())
     }
 
     /// How many rows there are; redb keeps the number.
     pub(super) fn total(&self) -> Result<u64, Unavailable> {
-        self.read(|tx| Ok(tx.open_table(ROWS)?.len()?))
+        self.read_rows(|rows| Ok(rows.len()?))
     }
 
     /// How many rows a customer has.
