@@ -53,18 +53,17 @@ impl Asked {
 
     /// A parameter of the query that is an id; else a 400.
     pub fn id_parameter(&self, name: &str) -> Result<i64, Problem> {
-        parse_id(name, &self.text_parameter(name)?)
+        let text = self.text_parameter(name)?;
+        let expected = "Send a whole number from 1 to 9223372036854775807.";
+        parse_id(&text).ok_or_else(|| Problem::malformed_parameter(name, expected))
     }
 }
 
-/// An id is a whole number from 1; anything else in its place is a 400.
-pub(crate) fn parse_id(name: &str, text: &str) -> Result<i64, Problem> {
+/// An id is a whole number from 1.
+pub(crate) fn parse_id(text: &str) -> Option<i64> {
     // A sign is no digit: `+1` would be a second address of the same thing.
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse::<i64>() {
-        Ok(id) if digits && id > 0 => Ok(id),
-        _ => Err(Problem::malformed_parameter(name, "Send a whole number from 1 to 9223372036854775807.")),
-    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse::<i64>().ok().filter(|id| digits && *id > 0)
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {

@@ -72,6 +72,15 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
+    /// 404: what stands in the place of an id cannot be one.
+    pub fn no_such_id(text: &str) -> Self {
+        let detail = format!(
+            "There is nothing with the id {text}: ids are whole numbers from 1. Check the id, or look it up in the \
+             collection."
+        );
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    }
+
     /// 404: nothing answers at this address.
     pub fn no_such_address(path: &str) -> Self {
         let detail = format!("Nothing answers at {path}. Start from the links at /.");

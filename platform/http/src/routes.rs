@@ -10,7 +10,7 @@ use crate::asked::parse_id;
 use crate::resource::{Methods, Resource};
 use crate::{Asked, Problem, documents};
 
-/// The id at the end of the path; a 400 if it is none.
+/// The id at the end of the path; a 404 if it is none: nothing has such an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id(pub i64);
 
@@ -19,7 +19,7 @@ impl<S: Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let last = parts.uri.path().rsplit('/').next().unwrap_or("");
-        parse_id("id", last).map(Self)
+        parse_id(last).map(Self).ok_or_else(|| Problem::no_such_id(last))
     }
 }
 

@@ -280,7 +280,7 @@ async fn what_is_not_there_is_not_found() {
     let Library { router, .. } = a_released_parcel().await;
     get(&router, "/deliveries/99999").await.problem(404, "not-found");
     ask(&router, "PATCH /deliveries/99999", &[ACCEPT, JSON], SHIPPED).await.problem(404, "not-found");
-    get(&router, "/deliveries/x").await.problem(400, "malformed-parameter");
+    get(&router, "/deliveries/x").await.problem(404, "not-found");
     get(&router, "/nothing").await.problem(404, "no-such-address");
 }
 

@@ -136,7 +136,7 @@ async fn customer_and_reason_are_shown_where_known_and_the_item_may_be_missing()
 async fn unknown_and_impossible_ids_are_told() {
     let (_, router) = a_view_of(vec![]).await;
     problem(&get(&router, "/mypages/99999").await, 404, "99999");
-    problem(&get(&router, "/mypages/one").await, 400, "`id`");
+    problem(&get(&router, "/mypages/one").await, 404, "whole numbers");
     problem(&get(&router, "/elsewhere").await, 404, "/elsewhere");
 }
 

@@ -210,7 +210,7 @@ async fn a_rent_is_shown_and_shown_again_only_when_it_has_changed() {
 async fn what_is_not_there_is_not_found() {
     let (_, _, router) = a_rent().await;
     get(&router, "/rents/99999").await.problem(404, "not-found");
-    get(&router, "/rents/x").await.problem(400, "malformed-parameter");
+    get(&router, "/rents/x").await.problem(404, "not-found");
     get(&router, "/nothing").await.problem(404, "no-such-address");
     assert_eq!(ask(&router, "HEAD /rents/99999", &[], "").await.status, 404);
 }

@@ -33,8 +33,10 @@ async fn an_id_is_known_unknown_or_none() {
     assert_eq!(ask(service(&ORDERS, 1), "GET /orders/99999").await.status, 404);
     for id in ["abc", "0", "-1", "1.5", "+1", "99999999999999999999", "%31"] {
         let answer = ask(service(&ORDERS, 1), &format!("GET /orders/{id}")).await;
-        assert_eq!(answer.status, 400, "{id}");
-        assert_eq!(answer.json()["type"], "urn:rentalbook:problem:malformed-parameter");
+        assert_eq!(answer.status, 404, "{id}");
+        let problem = answer.json();
+        assert_eq!(problem["type"], "urn:rentalbook:problem:not-found");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("whole numbers")), "{problem}");
     }
 }
 
