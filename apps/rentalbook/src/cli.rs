@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use clap::builder::styling::Styles;
 
 /// An online library that lends books to the door.
 ///

@@ -43,7 +43,9 @@ fn only_for_the_owner(path: &Path) -> io::Result<()> {
 
 /// Answers for ever.
 pub async fn serve(listener: UnixListener, toolbox: Arc<Toolbox>) {
-    let run = |State(toolbox): State<Arc<Toolbox>>, Json(tool): Json<Tool>| async move { Json(toolbox.run(&tool).await) };
+    let run = |State(toolbox): State<Arc<Toolbox>>, Json(tool): Json<Tool>| async move {
+        Json(toolbox.run(&tool).await)
+    };
     let router = Router::new().route("/tool", post(run)).with_state(toolbox);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the control socket is closed");
@@ -54,8 +56,9 @@ pub async fn serve(listener: UnixListener, toolbox: Arc<Toolbox>) {
 pub async fn ask(data: &Path, tool: &Tool) -> Result<Option<Outcome>, ControlError> {
     let Ok(stream) = UnixStream::connect(data.join(SOCKET)).await else { return Ok(None) };
     let failed = |error: String| ControlError::Ask(error);
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(error.to_string()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(error.to_string()))?;
     tokio::spawn(connection);
     let body = serde_json::to_vec(tool).map_err(|error| failed(error.to_string()))?;
     let request = Request::post("/tool")

@@ -17,7 +17,9 @@ pub struct DataFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another process has it.
-    #[error("the data folder {0} is in use by a running library; stop it first, or give another folder with --data")]
+    #[error(
+        "the data folder {0} is in use by a running library; stop it first, or give another folder with --data"
+    )]
     InUse(PathBuf),
     /// It cannot be made or written.
     #[error("the data folder {0} cannot be used: {1}")]

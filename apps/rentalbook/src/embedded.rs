@@ -101,7 +101,9 @@ impl Config {
         let suspended = args.suspended_customers.iter().filter_map(|text| {
             let customer = rent::domain::Customer::parse(text);
             if customer.is_none() {
-                mistakes.push(format!("--suspended-customers: \"{text}\" is not a customer of 1 to 100 characters"));
+                mistakes.push(format!(
+                    "--suspended-customers: \"{text}\" is not a customer of 1 to 100 characters"
+                ));
             }
             customer
         });
@@ -207,11 +209,8 @@ impl Library {
         let folder = DataFolder::open(&config.data)?;
         let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
         let services = Arc::new(wire(&config, &stores)?);
-        let toolbox = Toolbox {
-            stores,
-            scratch: folder.path().to_owned(),
-            services: Some(Arc::clone(&services)),
-        };
+        let toolbox =
+            Toolbox { stores, scratch: folder.path().to_owned(), services: Some(Arc::clone(&services)) };
         let toolbox = Arc::new(toolbox);
         let listener = control::listen(folder.path())?;
         let mut library = Self {
@@ -304,25 +303,39 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         an_upstream("deliveries", &delivery_router, &delivery_door),
         an_upstream("mypages", &mypage_router, &mypage_door),
     ];
-    let gateway_router = with_surroundings(gateway::router(upstreams, &config.cors_origins)?, "gateway", config);
+    let gateway_router =
+        with_surroundings(gateway::router(upstreams, &config.cors_origins)?, "gateway", config);
 
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
         config.ports.map(|port| SocketAddr::new(config.bind, port));
     let order_tasks = {
-        let (consume, relay) = (consumer(stores, "order", Arc::new(order::adapters::inbound::events::Events(orders.clone()))), relay(stores, Arc::new(stores.orders.outbox())));
+        let (consume, relay) = (
+            consumer(stores, "order", Arc::new(order::adapters::inbound::events::Events(orders.clone()))),
+            relay(stores, Arc::new(stores.orders.outbox())),
+        );
         let resuming = config.resuming;
         move || vec![consume(), relay(), Box::pin(orders.clone().resume_orders(resuming)) as Task]
     };
     let rent_tasks = {
-        let (consume, relay) = (consumer(stores, "rent", Arc::new(rent::adapters::inbound::events::Events(rents))), relay(stores, Arc::new(stores.rents.outbox())));
+        let (consume, relay) = (
+            consumer(stores, "rent", Arc::new(rent::adapters::inbound::events::Events(rents))),
+            relay(stores, Arc::new(stores.rents.outbox())),
+        );
         move || vec![consume(), relay()]
     };
     let delivery_tasks = {
-        let (consume, relay) = (consumer(stores, "delivery", Arc::new(delivery::adapters::inbound::events::Events(deliveries))), relay(stores, Arc::new(stores.deliveries.outbox())));
+        let (consume, relay) = (
+            consumer(stores, "delivery", Arc::new(delivery::adapters::inbound::events::Events(deliveries))),
+            relay(stores, Arc::new(stores.deliveries.outbox())),
+        );
         move || vec![consume(), relay()]
     };
     let mypage_tasks = {
-        let consume = consumer(stores, "mypage", Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())));
+        let consume = consumer(
+            stores,
+            "mypage",
+            Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
+        );
         move || vec![consume()]
     };
     Ok(Services([
@@ -335,7 +348,11 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 }
 
 /// A consumer of `group` for every start of its service.
-fn consumer(stores: &Stores, group: &'static str, handler: Arc<dyn Handler>) -> impl Fn() -> Task + Send + Sync + use<> {
+fn consumer(
+    stores: &Stores,
+    group: &'static str,
+    handler: Arc<dyn Handler>,
+) -> impl Fn() -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
     move || {
         let consumer = Consumer {
@@ -353,7 +370,8 @@ fn consumer(stores: &Stores, group: &'static str, handler: Arc<dyn Handler>) -> 
 fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn() -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
     move || {
-        let relay = Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
+        let relay =
+            Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
         Box::pin(relay.run())
     }
 }

@@ -151,20 +151,23 @@ impl Toolbox {
                 Err(error) => Outcome::failed(error),
             },
             Dlq::Show { id: text } => match id(text) {
-                Ok(id) => letters.show(id).await.map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter))),
+                Ok(id) => {
+                    letters.show(id).await.map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter)))
+                }
                 Err(error) => Outcome::failed(error),
             },
             Dlq::Replay { id: text } => match id(text) {
                 Ok(id) => letters.replay(id).await.map_or_else(Outcome::failed, |()| {
-                    Outcome::done(format!("{id} is published again; services that handled it before pass over it\n"))
+                    Outcome::done(format!(
+                        "{id} is published again; services that handled it before pass over it\n"
+                    ))
                 }),
                 Err(error) => Outcome::failed(error),
             },
             Dlq::Drop { id: text } => match id(text) {
-                Ok(id) => letters
-                    .drop(id)
-                    .await
-                    .map_or_else(Outcome::failed, |()| Outcome::done(format!("{id} is settled, nothing was done\n"))),
+                Ok(id) => letters.drop(id).await.map_or_else(Outcome::failed, |()| {
+                    Outcome::done(format!("{id} is settled, nothing was done\n"))
+                }),
                 Err(error) => Outcome::failed(error),
             },
         }
@@ -172,7 +175,9 @@ impl Toolbox {
 }
 
 fn nothing_runs() -> Outcome {
-    Outcome::failed("no library is running on this data folder; start one with `rentalbook`, or name its folder with --data")
+    Outcome::failed(
+        "no library is running on this data folder; start one with `rentalbook`, or name its folder with --data",
+    )
 }
 
 fn list(letters: &[DeadLetter]) -> String {
@@ -184,7 +189,13 @@ fn list(letters: &[DeadLetter]) -> String {
         let from = format!("{TOPIC} {}/{}", letter.source.0, letter.source.1);
         let at = Timestamp(letter.set_aside_at);
         // Writing to a string has no way to fail.
-        let _ = writeln!(text, "{:<10} {:<9} {from:<16} {at:<25} {}", letter.id.to_string(), letter.group, letter.reason);
+        let _ = writeln!(
+            text,
+            "{:<10} {:<9} {from:<16} {at:<25} {}",
+            letter.id.to_string(),
+            letter.group,
+            letter.reason
+        );
     }
     text
 }

@@ -5,6 +5,7 @@ mod defects;
 mod harness;
 mod killing;
 mod limits;
+mod model;
 mod readme;
 mod replay;
 mod stories;

@@ -35,7 +35,9 @@ pub(super) fn check(evidence: &Evidence, quiet: bool, all_running: bool) -> Verd
         (true, false) => Verdict::Clean,
         _ if !quiet => Verdict::UnderWay,
         (true, true) if !all_running => Verdict::UnderWay,
-        (true, true) => Verdict::Breached(vec![(8, "it stays where it is although all services run".to_owned())]),
+        (true, true) => {
+            Verdict::Breached(vec![(8, "it stays where it is although all services run".to_owned())])
+        }
         (false, _) => Verdict::Breached(unfinished),
     }
 }
@@ -131,7 +133,10 @@ fn events_have_their_rows(evidence: &Evidence, breaches: &mut Breaches) {
         breaches,
         2,
         "DeliveryCanceled was published for a parcel that was not cancelled",
-        holds(said.delivery_canceled, matches!(delivery, Some(DeliveryState::Canceled | DeliveryState::Tombstone))),
+        holds(
+            said.delivery_canceled,
+            matches!(delivery, Some(DeliveryState::Canceled | DeliveryState::Tombstone)),
+        ),
     );
     breach(
         breaches,
@@ -139,7 +144,12 @@ fn events_have_their_rows(evidence: &Evidence, breaches: &mut Breaches) {
         "the copy was freed before delivery had spoken",
         holds(matches!(rent, Some(RentState::Canceled(Copy::Free))), said.delivery_canceled),
     );
-    breach(breaches, 4, "the parcel was handed over and cancelled", !(said.handed_over && said.delivery_canceled));
+    breach(
+        breaches,
+        4,
+        "the parcel was handed over and cancelled",
+        !(said.handed_over && said.delivery_canceled),
+    );
     breach(
         breaches,
         3,
@@ -164,7 +174,12 @@ fn rows_have_their_events(evidence: &Evidence, breaches: &mut Breaches) {
     let said = Said::of(evidence);
     let holds = |row: bool, event: bool| !row || event;
     if let Some(order) = &evidence.order {
-        breach(breaches, 2, "the order has said Ordered and it was never published", holds(order.ordered_said, said.ordered));
+        breach(
+            breaches,
+            2,
+            "the order has said Ordered and it was never published",
+            holds(order.ordered_said, said.ordered),
+        );
         let event = match order.state {
             OrderState::Pending | OrderState::Ordered | OrderState::Shipped => true,
             OrderState::Rejected(_) => said.rejected,
@@ -195,7 +210,12 @@ fn rows_have_their_events(evidence: &Evidence, breaches: &mut Breaches) {
 
 /// Invariant 6.
 fn views_agree(evidence: &Evidence, breaches: &mut Breaches) {
-    breach(breaches, 6, "the view differs from the one that the topic makes", evidence.row == evidence.rebuilt);
+    breach(
+        breaches,
+        6,
+        "the view differs from the one that the topic makes",
+        evidence.row == evidence.rebuilt,
+    );
 }
 
 /// The table of agreement. Returns whether the order waits for something that only a running service can do.
@@ -212,7 +232,12 @@ fn agreement(evidence: &Evidence, breaches: &mut Breaches) -> bool {
     };
     let mut agree = |rent_agrees: bool, delivery_agrees: bool, expected: Status, ordered: bool| {
         breach(breaches, 0, &format!("rent is {rent:?} while the order is {:?}", order.state), rent_agrees);
-        breach(breaches, 0, &format!("delivery is {delivery:?} while the order is {:?}", order.state), delivery_agrees);
+        breach(
+            breaches,
+            0,
+            &format!("delivery is {delivery:?} while the order is {:?}", order.state),
+            delivery_agrees,
+        );
         breach(
             breaches,
             0,
@@ -230,7 +255,12 @@ fn agreement(evidence: &Evidence, breaches: &mut Breaches) -> bool {
             said.ordered,
         ),
         OrderState::Shipped => {
-            agree(live_rent, matches!(delivery, Some(DeliveryState::HandedOver)), Status::Shipped, said.ordered);
+            agree(
+                live_rent,
+                matches!(delivery, Some(DeliveryState::HandedOver)),
+                Status::Shipped,
+                said.ordered,
+            );
         }
         OrderState::Canceled => agree(
             matches!(rent, Some(RentState::Canceled(Copy::Free | Copy::Tombstone))),

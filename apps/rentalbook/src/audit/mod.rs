@@ -94,13 +94,25 @@ impl fmt::Display for Report {
             "{} orders and {} events audited: {}",
             self.orders,
             self.events,
-            if self.breaches.is_empty() { "clean".to_owned() } else { format!("{} breaches", self.breaches.len()) }
+            if self.breaches.is_empty() {
+                "clean".to_owned()
+            } else {
+                format!("{} breaches", self.breaches.len())
+            }
         )?;
         if self.foreign > 0 {
-            writeln!(f, "{} rents belong to orders that are not known here (foreign, allowed)", self.foreign)?;
+            writeln!(
+                f,
+                "{} rents belong to orders that are not known here (foreign, allowed)",
+                self.foreign
+            )?;
         }
         if self.under_way > 0 {
-            writeln!(f, "{} orders are still under way; start what is stopped and audit again", self.under_way)?;
+            writeln!(
+                f,
+                "{} orders are still under way; start what is stopped and audit again",
+                self.under_way
+            )?;
         }
         if self.dead_letters > 0 {
             writeln!(f, "{} dead letters are open; see `rentalbook tools dlq list`", self.dead_letters)?;
@@ -129,7 +141,11 @@ impl Audit {
                 Verdict::Clean => {}
                 Verdict::UnderWay => report.under_way += 1,
                 Verdict::Breached(breaches) => {
-                    report.breaches.extend(breaches.into_iter().map(|(invariant, what)| Breach { order_id, invariant, what }));
+                    report.breaches.extend(breaches.into_iter().map(|(invariant, what)| Breach {
+                        order_id,
+                        invariant,
+                        what,
+                    }));
                 }
             }
         }
@@ -155,7 +171,11 @@ impl Audit {
         Ok(suspects)
     }
 
-    async fn look_again(&self, topic: &mut Topic, open: &mut BTreeMap<i64, Verdict>) -> Result<(), AuditError> {
+    async fn look_again(
+        &self,
+        topic: &mut Topic,
+        open: &mut BTreeMap<i64, Verdict>,
+    ) -> Result<(), AuditError> {
         // What waits is read before what is published: an event that moves in between is seen twice, never not.
         let moving = self.moving().await?;
         topic.catch_up().await?;
@@ -173,7 +193,8 @@ impl Audit {
     }
 
     fn judge(&self, evidence: &Evidence, topic: &Topic, moving: &Moving) -> Verdict {
-        let quiet = !moving.waiting.contains(&evidence.order_id) && topic.is_consumed(evidence.order_id, moving);
+        let quiet =
+            !moving.waiting.contains(&evidence.order_id) && topic.is_consumed(evidence.order_id, moving);
         check(evidence, quiet, (self.all_running)())
     }
 
@@ -197,7 +218,8 @@ impl Audit {
                 let rows = outbox.read(after, 10_000).await.map_err(|error| AuditError(error.to_string()))?;
                 let Some(last) = rows.last() else { break };
                 after = last.seq;
-                let ids = rows.iter().filter_map(|row| std::str::from_utf8(&row.message.key).ok()?.parse().ok());
+                let ids =
+                    rows.iter().filter_map(|row| std::str::from_utf8(&row.message.key).ok()?.parse().ok());
                 waiting.extend::<Vec<i64>>(ids.collect());
             }
         }

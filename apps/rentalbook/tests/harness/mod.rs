@@ -82,7 +82,13 @@ impl Scene {
     }
 
     /// One request; the body is sent as JSON.
-    pub(crate) async fn send(&self, service: ServiceArg, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        service: ServiceArg,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let headers = [("accept", "application/json")];
         self.send_with(service, method, path, &headers, body.map(|body| body.to_string())).await
     }

@@ -14,7 +14,11 @@ async fn a_cancelled_request_runs_back_through_rent_and_delivery() {
     assert_eq!(scene.find("deliveries", order).await.expect("a delivery")["status"], "Ship Canceled");
 
     let repeat = scene.cancel(order).await;
-    assert_eq!((repeat.status, repeat.text("status").as_str()), (200, "Order Canceled"), "a repeat is accepted");
+    assert_eq!(
+        (repeat.status, repeat.text("status").as_str()),
+        (200, "Order Canceled"),
+        "a repeat is accepted"
+    );
     let refused = scene.hand_over(parcel).await;
     assert_eq!(refused.status, 409);
     assert!(refused.text("detail").contains("do not hand this parcel over"), "{refused:?}");

@@ -9,7 +9,11 @@ async fn the_courier_takes_the_parcel_and_everybody_sees_it() {
     let answer = scene.hand_over(parcel).await;
     assert_eq!((answer.status, answer.text("status").as_str()), (200, "Shipped"));
     let again = scene.hand_over(parcel).await;
-    assert_eq!((again.status, again.header("etag")), (200, answer.header("etag")), "a repeat changes nothing");
+    assert_eq!(
+        (again.status, again.header("etag")),
+        (200, answer.header("etag")),
+        "a repeat changes nothing"
+    );
 
     scene.until_order(order, "Shipped").await;
     scene.until_shown(order, "Shipped").await;

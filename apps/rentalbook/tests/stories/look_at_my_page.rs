@@ -18,12 +18,22 @@ async fn a_customer_sees_all_requests_newest_first_with_what_has_happened_to_the
     }
     let path = "/mypages/search/findByCustomer?customer=lee";
     let found = scene.send(ServiceArg::Gateway, Method::GET, path, None).await.json();
-    let items: Vec<_> = found["_embedded"]["mypages"].as_array().expect("a list").iter().map(|row| row["item"].clone()).collect();
+    let items: Vec<_> = found["_embedded"]["mypages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| row["item"].clone())
+        .collect();
     assert_eq!(items, ["book 20", "book 15", "book 10", "book 5", "book 0"]);
 
-    let page = scene.send(ServiceArg::Gateway, Method::GET, &format!("/mypages/{}", orders[0]), None).await.json();
-    let mut events: Vec<_> =
-        page["history"].as_array().expect("a time line").iter().map(|entry| entry["event"].as_str().expect("an event").to_owned()).collect();
+    let page =
+        scene.send(ServiceArg::Gateway, Method::GET, &format!("/mypages/{}", orders[0]), None).await.json();
+    let mut events: Vec<_> = page["history"]
+        .as_array()
+        .expect("a time line")
+        .iter()
+        .map(|entry| entry["event"].as_str().expect("an event").to_owned())
+        .collect();
     events.sort();
     assert_eq!(events, ["Ordered", "Rented", "Shipped"]);
     scene.close().await;

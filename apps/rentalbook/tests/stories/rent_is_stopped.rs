@@ -37,7 +37,12 @@ async fn a_library_that_rejects_asks_to_come_back_and_leaves_nothing_behind() {
     for n in 0..5 {
         let answer = scene.request_book(&format!("book {n}")).await;
         assert_eq!(answer.status, 503, "{answer:?}");
-        assert!(answer.header("retry-after").and_then(|after| after.parse::<u32>().ok()).is_some_and(|after| after > 0));
+        assert!(
+            answer
+                .header("retry-after")
+                .and_then(|after| after.parse::<u32>().ok())
+                .is_some_and(|after| after > 0)
+        );
     }
     scene.start(ServiceArg::Rent).await;
     for order in 1..=5 {

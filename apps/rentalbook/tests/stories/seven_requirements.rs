@@ -37,7 +37,9 @@ async fn the_seven_requirements_in_a_row() {
     // 7. The customer sees at any moment where the book is.
     scene.until_shown(order, "Shipped").await;
     scene.until_order(order, "Shipped").await;
-    let mine = scene.send(ServiceArg::Gateway, Method::GET, "/mypages/search/findByCustomer?customer=kim", None).await;
+    let mine = scene
+        .send(ServiceArg::Gateway, Method::GET, "/mypages/search/findByCustomer?customer=kim", None)
+        .await;
     assert_eq!(mine.json()["_embedded"]["mypages"][0]["status"], "Shipped");
     scene.close().await;
 }
