@@ -33,20 +33,20 @@ impl Orders {
             tracing::debug!(order = order.id.0, reason, "rent did not answer");
         }
         let rent_answered = !matches!(answer, RentAnswer::Unavailable(_));
-        let order = self.commit_answer(order, &answer, correlation_id).await?;
+        let order = self.commit(order, correlation_id, |order| self.decide_answer(order, &answer)).await?;
         Ok(CallOutcome { order, rent_answered })
     }
 
     /// Decides on the order as it was read, and again on what a faster one (a cancel, an event, the other of the
-    /// two callers) has made of it.
-    async fn commit_answer(
+    /// two callers) has made of it. Returns the order as it is committed now.
+    pub(super) async fn commit(
         &self,
         mut order: Order,
-        answer: &RentAnswer,
         correlation_id: Option<Arc<str>>,
+        decide: impl Fn(&Order) -> Decision,
     ) -> Result<Order, Unavailable> {
         loop {
-            match self.decide_answer(&order, answer) {
+            match decide(&order) {
                 Decision::Unchanged => return Ok(order),
                 Decision::Changed(changed, fact) => {
                     let change = a_change(&order, changed, fact, correlation_id.clone());

@@ -94,15 +94,12 @@ impl Orders {
     ) {
         let orders = self.clone();
         tokio::spawn(async move {
-            if let Ok(Ok(())) = saving.await {
-                let decision = domain::reject_order(&order, Rejection::Unavailable, orders.clock.now());
-                if let domain::Decision::Changed(rejected, fact) = decision {
-                    let withdrawn =
-                        orders.store.save(super::confirm_order::a_change(&order, rejected, fact, None));
-                    if let Err(error) = withdrawn.await {
-                        tracing::error!(order = order.id.0, %error, "an order that was refused could not be withdrawn");
-                    }
-                }
+            let Ok(Ok(())) = saving.await else { return };
+            let id = order.id.0;
+            let reject =
+                |order: &Order| domain::reject_order(order, Rejection::Unavailable, orders.clock.now());
+            if let Err(error) = orders.commit(order, None, reject).await {
+                tracing::error!(order = id, %error, "an order that was refused could not be withdrawn");
             }
         });
     }

@@ -63,6 +63,12 @@ impl SqliteOrders {
         })
     }
 
+    /// Whether the file can be read and written.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready()
+    }
+
     /// What waits to be published.
     #[must_use]
     pub fn outbox(&self) -> SqliteOutbox {
@@ -110,12 +116,16 @@ impl OrderStore for SqliteOrders {
         let write = move |tx: &Tx<'_>| {
             changes.iter().map(|(expected, messages, order)| save(tx, *expected, order, messages)).collect()
         };
-        let pending = Arc::clone(&self.pending);
-        let results: Vec<Result<(), Conflict>> = self.store.write(write).await?;
-        let moved: i64 =
-            moves.iter().zip(&results).filter(|(_, saved)| saved.is_ok()).map(|(moved, _)| moved).sum();
-        pending.fetch_add(moved, Ordering::Relaxed);
-        Ok(results)
+        let (store, pending) = (self.store.clone(), Arc::clone(&self.pending));
+        // On a task of its own: a caller may give up while it waits, and what is committed is counted all the same.
+        let saving = tokio::spawn(async move {
+            let results: Vec<Result<(), Conflict>> = store.write(write).await?;
+            let moved: i64 =
+                moves.iter().zip(&results).filter(|(_, saved)| saved.is_ok()).map(|(moved, _)| moved).sum();
+            pending.fetch_add(moved, Ordering::Relaxed);
+            Ok(results)
+        });
+        saving.await.map_err(|error| Unavailable(format!("a write failed: {error}")))?
     }
 
     fn pending(&self) -> u64 {
@@ -253,6 +263,8 @@ fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
 }
 
 fn order_by(sort: &[(SortField, bool)]) -> String {
+    // Unavailability has a reason, too, which is the program's and not the row's.
+    let reasons = format!("CASE state WHEN 3 THEN '{}' ELSE reason END", Rejection::Unavailable.reason());
     let mut terms: Vec<_> = sort
         .iter()
         .map(|(field, descending)| {
@@ -261,7 +273,7 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
                 SortField::Item => "item",
                 SortField::Status => STATUS_WORDS_IN_ORDER,
                 SortField::Customer => "customer",
-                SortField::Reason => REASONS,
+                SortField::Reason => &reasons,
                 SortField::PlacedAt => "placed_at",
                 SortField::ChangedAt => "changed_at",
             };
@@ -274,9 +286,6 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
     }
     terms.join(", ")
 }
-
-/// Unavailability has a reason, too, which is the program's and not the row's.
-const REASONS: &str = "CASE state WHEN 3 THEN 'rentals could not be confirmed' ELSE reason END";
 
 /// Order Cancel, Order Canceled, Order Rejected, Ordered, Pending, Shipped: as the words sort.
 const STATUS_WORDS_IN_ORDER: &str = "CASE state WHEN 4 THEN 0 WHEN 5 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 2 WHEN 1 THEN 3 WHEN 0 THEN 4 ELSE 5 END";

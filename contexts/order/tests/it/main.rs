@@ -1,0 +1,35 @@
+//! Order from outside: its store's contract, placing, resuming, cancelling, its events in any order, its HTTP.
+
+mod cancel_order;
+mod contract;
+mod events;
+mod http;
+mod outbox;
+mod permutations;
+mod place_order;
+mod resume_orders;
+mod support;
+
+use std::sync::Arc;
+
+use order::{
+    adapters::outbound::{memory::MemoryOrders, sqlite::SqliteOrders},
+    application::ports::OrderStore,
+};
+
+#[tokio::test]
+async fn the_fake_keeps_the_contract() {
+    let store = MemoryOrders::default();
+    contract::run(async || Arc::new(store.clone()) as Arc<dyn OrderStore>).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("order.db");
+    contract::run(async || {
+        let store = SqliteOrders::open(&path, contracts::WireClock::default()).expect("it opens");
+        Arc::new(store) as Arc<dyn OrderStore>
+    })
+    .await;
+}
