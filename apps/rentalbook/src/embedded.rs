@@ -12,6 +12,7 @@ use axum::Router;
 use contracts::{TOPIC, WireClock};
 use delivery::application::Deliveries;
 use gateway::Upstream;
+use mypage::query::View as _;
 use order::{
     adapters::outbound::guarded_desk::GuardedDesk,
     application::{OnRentUnavailable, Orders, Resuming},
@@ -292,10 +293,20 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let rent_router = rent::adapters::inbound::rest::router(rents.clone());
     let delivery_router = delivery::adapters::inbound::rest::router(deliveries.clone());
     let mypage_router = mypage::adapters::inbound::rest::router(stores.view.clone());
-    let order_router = with_surroundings(order_router, "order", config);
-    let rent_router = with_surroundings(rent_router, "rent", config);
-    let delivery_router = with_surroundings(delivery_router, "delivery", config);
-    let mypage_router = with_surroundings(mypage_router, "mypage", config);
+    // A service is ready when its own store answers; what others do is their readiness.
+    let store = stores.orders.clone();
+    let order_router = with_surroundings(order_router, "order", config, ready_when(move || store.is_ready()));
+    let store = stores.rents.clone();
+    let rent_router = with_surroundings(rent_router, "rent", config, ready_when(move || store.is_ready()));
+    let store = stores.deliveries.clone();
+    let delivery_router =
+        with_surroundings(delivery_router, "delivery", config, ready_when(move || store.is_ready()));
+    let view = stores.view.clone();
+    let health = HealthCheck::new(move || {
+        let view = view.clone();
+        async move { if view.ready().await.is_ok() { Health::up() } else { Health::down() } }
+    });
+    let mypage_router = with_surroundings(mypage_router, "mypage", config, health);
 
     let upstreams = vec![
         an_upstream("orders", &order_router, &order_door),
@@ -303,8 +314,8 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         an_upstream("deliveries", &delivery_router, &delivery_door),
         an_upstream("mypages", &mypage_router, &mypage_door),
     ];
-    let gateway_router =
-        with_surroundings(gateway::router(upstreams, &config.cors_origins)?, "gateway", config);
+    let gateway_router = gateway::router(upstreams, &config.cors_origins)?;
+    let gateway_router = with_surroundings(gateway_router, "gateway", config, ready_when(|| true));
 
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
         config.ports.map(|port| SocketAddr::new(config.bind, port));
@@ -381,10 +392,17 @@ fn an_upstream(collection: &'static str, router: &Router, door: &Arc<Door>) -> U
     Upstream { collection, router: router.clone(), is_open: Arc::new(move || door.is_open()) }
 }
 
+/// A health check that asks nobody but a function that answers at once.
+fn ready_when(is_ready: impl Fn() -> bool + Send + Sync + 'static) -> HealthCheck {
+    HealthCheck::new(move || {
+        let health = if is_ready() { Health::up() } else { Health::down() };
+        async move { health }
+    })
+}
+
 /// What every service has around its resources: actuator, limits, request id.
-fn with_surroundings(router: Router, name: &'static str, config: &Config) -> Router {
+fn with_surroundings(router: Router, name: &'static str, config: &Config, health: HealthCheck) -> Router {
     let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
-    let health = HealthCheck::new(|| async { Health::up() });
     let limited = config.limits.layer(router.merge(actuator(about, health)));
     Router::new().fallback_service(limited)
 }

@@ -69,7 +69,7 @@ impl Drop for Shared {
         let positions = self.positions.get_mut().take();
         if !positions.is_empty() {
             // Written while the store closes; nobody waits for the answer.
-            let _ = self.store.submit(move |tx| write_positions(tx, &positions));
+            drop(self.store.submit(move |tx| write_positions(tx, &positions)));
         }
     }
 }

@@ -151,6 +151,14 @@ impl Sqlite {
             .map_err(|error| StorageError(format!("a read failed: {error}")))?
     }
 
+    /// Whether the file can be read and its writer is there.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let writer_is_there = self.shared.writes.as_ref().is_some_and(|writes| !writes.is_closed());
+        writer_is_there
+            && self.read(|connection| connection.query_row("SELECT 1 FROM schema", [], |_| Ok(()))).is_ok()
+    }
+
     /// The kept total `name`, see [`Tx::count`].
     pub fn total(&self, name: &str) -> Result<u64, StorageError> {
         self.read(|connection| {

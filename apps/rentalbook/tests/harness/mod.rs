@@ -2,7 +2,7 @@
 
 mod answer;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, body::Bytes};
@@ -17,12 +17,6 @@ use rentalbook::{
 use serde_json::{Value, json};
 
 pub(crate) use answer::Answer;
-
-/// Longest wait for a state that must come. Far more than it takes, so that a slow machine fails nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Time between two looks at a state that is waited for.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A running library in a folder of its own. Every test ends it with [`Scene::close`], which audits it: a test
 /// cannot pass and leave an event undelivered or an order in disagreement.
@@ -182,13 +176,7 @@ impl Scene {
 
     /// Waits for a state.
     pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let waiting = async {
-            let mut look = tokio::time::interval(BETWEEN_LOOKS);
-            while !holds().await {
-                look.tick().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never came: {what}"));
+        platform_testkit::until(what, || holds()).await;
     }
 
     /// Audits the library and closes it.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use platform_event_bus::{Headers, memory::MemoryBus};
 use platform_outbox::{Outbox as _, OutboxMessage, Relay};
 use platform_storage::{Sqlite, Tx};
+use platform_testkit::until;
 
 use crate::a_store;
 
@@ -30,17 +31,6 @@ fn start(store: &Sqlite, bus: &MemoryBus) -> tokio::task::JoinHandle<()> {
         gather: Duration::ZERO,
     };
     tokio::spawn(relay.run())
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !holds().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting)
-        .await
-        .unwrap_or_else(|_| panic!("not seen: {what}"));
 }
 
 async fn drained(store: &Sqlite) {

@@ -55,6 +55,12 @@ impl SqliteDeliveries {
         Ok(Self { store, next_id: Arc::new(AtomicI64::new(next_id)), wire_clock })
     }
 
+    /// Whether the file can be read and written.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready()
+    }
+
     /// What waits to be published.
     #[must_use]
     pub fn outbox(&self) -> SqliteOutbox {
