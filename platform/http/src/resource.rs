@@ -61,7 +61,7 @@ pub trait Representation: Serialize {
 }
 
 /// Most items with their links fit, so that the buffer is allocated once.
-const ITEM_CAPACITY: usize = 384;
+const ITEM_CAPACITY: usize = 640;
 
 impl Resource {
     /// GET of an item: 200, or 304 where the client says that it has this version.
