@@ -40,6 +40,9 @@ pub struct Consumer {
     pub handler: Arc<dyn Handler>,
     /// Most records handled in one transaction.
     pub batch: usize,
+    /// Pause after a batch that was not full, in which the next one gathers: a lone record is handled at once, many
+    /// are handled in few and large transactions.
+    pub gather: Duration,
 }
 
 /// Pauses after failures: the first, and what doubling it ends at.
@@ -64,6 +67,9 @@ impl Consumer {
             self.handle_all(&records, backoff).await?;
             subscription.commit().await?;
             backoff.reset();
+            if records.len() < self.batch {
+                sleep(self.gather).await;
+            }
         }
     }
 

@@ -63,7 +63,8 @@ pub struct Relay {
     pub bus: Arc<dyn EventBus>,
     /// On which topic.
     pub topic: String,
-    /// How long to gather after being woken: fewer, larger batches cost less on both sides.
+    /// Pause after a batch, in which the next one gathers: a lone event goes out at once, many go out in few and
+    /// large batches, which cost less on both sides.
     pub gather: Duration,
 }
 
@@ -79,7 +80,6 @@ impl Relay {
         let mut published = 0;
         loop {
             let filled = self.outbox.wait_beyond(published).await;
-            sleep(self.gather).await;
             match self.publish_waiting(&mut published).await {
                 // What another relay has published and deleted is not waited for again.
                 Ok(()) => published = published.max(filled),
@@ -88,6 +88,7 @@ impl Relay {
                     sleep(PAUSE).await;
                 }
             }
+            sleep(self.gather).await;
         }
     }
 

@@ -52,6 +52,7 @@ fn a_consumer() -> Scene {
         group: "group".to_owned(),
         handler: notes.clone(),
         batch: 100,
+        gather: Duration::ZERO,
     };
     Scene { bus, notes, task: tokio::spawn(consumer.run()) }
 }
