@@ -69,7 +69,12 @@ fn cors(origins: &[String]) -> Result<CorsLayer, OriginError> {
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-request-id"),
         ])
-        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("x-request-id")]))
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-request-id"),
+        ]))
 }
 
 /// `scheme://host[:port]`, nothing after it: with a path no browser would ever match it.

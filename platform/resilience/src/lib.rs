@@ -85,7 +85,12 @@ mod tests {
     use super::*;
 
     fn a_guard() -> Guard {
-        let config = GuardConfig { window: 4, open_for: Duration::from_millis(20), trials: 2, ..GuardConfig::default() };
+        let config = GuardConfig {
+            window: 4,
+            open_for: Duration::from_millis(20),
+            trials: 2,
+            ..GuardConfig::default()
+        };
         Guard::new(config)
     }
 

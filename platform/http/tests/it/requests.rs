@@ -36,7 +36,10 @@ async fn an_id_is_known_unknown_or_none() {
         assert_eq!(answer.status, 404, "{id}");
         let problem = answer.json();
         assert_eq!(problem["type"], "urn:rentalbook:problem:not-found");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("whole numbers")), "{problem}");
+        assert!(
+            problem["detail"].as_str().is_some_and(|detail| detail.contains("whole numbers")),
+            "{problem}"
+        );
     }
 }
 
