@@ -108,8 +108,11 @@ async fn every_order_comes_back_as_it_was_saved(store: &dyn OrderStore) -> Vec<O
 }
 
 async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
-    let before = reopen().await.next_id().await.expect("an id");
-    assert!(before > OrderId(9), "{before:?} was given before");
+    let store = reopen().await;
+    let unused = store.next_id().await.expect("an id");
+    assert!(unused > OrderId(9), "{unused:?} was given before");
+    let before = store.next_id().await.expect("an id");
+    drop(store);
     assert_eq!(reopen().await.save(new(&pending(before.0))).await, Ok(Ok(())));
     let after = reopen().await.next_id().await.expect("an id");
     assert!(after > before, "{after:?} comes after {before:?}");

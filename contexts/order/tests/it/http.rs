@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::support::{
-    Library, UNAVAILABLE, a_library, away, by_rule, orders_on, policy, react, refused, with_an_order,
+    Interrupted, Library, UNAVAILABLE, a_library, away, by_rule, orders_on, policy, react, refused,
+    with_an_order,
 };
 
 struct Answer {
@@ -471,6 +472,25 @@ async fn a_json_patch_may_test_before_it_cancels() {
     assert_eq!(library.first().await.state, OrderState::Ordered);
     let answer = library.ask("PATCH /orders/1", &json_patch, &tested("Ordered")).await;
     assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("Order Cancel")));
+}
+
+#[tokio::test]
+async fn what_a_json_patch_has_tested_is_what_it_cancels() {
+    let library = with_an_order(&OrderState::Pending).await;
+    let faster = library.orders.clone();
+    let store = Interrupted::new(library.store.clone(), move |write| {
+        let faster = faster.clone();
+        async move {
+            if write == 1 {
+                react(&faster, &[ReactionKind::Rented]).await;
+            }
+        }
+    });
+    let slower = router(orders_on(store, &library.desk, policy(Defer)));
+    let json_patch = [ACCEPT, ("content-type", "application/json-patch+json")];
+    let body = r#"[{"op":"test","path":"/status","value":"Pending"},{"op":"replace","path":"/status","value":"Order Cancel"}]"#;
+    ask(&slower, "PATCH /orders/1", &json_patch, body).await.problem(412, "precondition-failed");
+    assert_eq!(library.first().await.state, OrderState::Ordered);
 }
 
 fn ids(page: &Answer) -> Vec<i64> {

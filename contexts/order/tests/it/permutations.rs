@@ -425,6 +425,7 @@ proptest! {
                 assert_eq!(said, table.said, "{input:?} from {state_before}");
                 let changes = table.state != state_before || table.said.len() != said_before;
                 assert_eq!(after.version.0 - before.version.0, i64::from(changes), "{input:?}");
+                assert_eq!(after.ordered_said, table.said.contains(&"Ordered"), "the row remembers");
                 assert_eq!(store.pending(), u64::from(after.state == OrderState::Pending));
             }
         });
