@@ -77,6 +77,14 @@ fn cors(origins: &[String]) -> Result<CorsLayer, OriginError> {
         ]))
 }
 
+/// Checks one of `cors_origins` before anything is started.
+///
+/// # Errors
+/// Where it is none.
+pub fn check_origin(origin: &str) -> Result<(), OriginError> {
+    parse_origin(origin).map(|_| ())
+}
+
 /// `scheme://host[:port]`, nothing after it: with a path no browser would ever match it.
 fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
     let unusable = || OriginError(origin.to_owned());

@@ -206,6 +206,17 @@ pub enum ServiceArg {
     Gateway,
 }
 
+/// What is wrong with a command line, and the tip if there is one, without the rest that clap would print.
+#[must_use]
+pub fn in_one_sentence(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraphs = text.split("\n\n").enumerate();
+    let parts = paragraphs.filter(|(n, part)| *n == 0 || part.trim_start().starts_with("tip:"));
+    let in_one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts: Vec<_> = parts.map(|(_, part)| in_one_line(part)).collect();
+    format!("{}; `rentalbook --help` shows what there is\n", parts.join("; ").trim_start_matches("error: "))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -215,5 +226,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistake_is_one_sentence() {
+        for (line, sentence) in [
+            (
+                "--order-prot 1",
+                "unexpected argument '--order-prot' found; tip: a similar argument exists: '--order-port'",
+            ),
+            ("--order-port x", "invalid value 'x' for '--order-port <PORT>': invalid digit found in string"),
+            ("--log loud", "invalid value 'loud' for '--log <FORMAT>' [possible values: text, json]"),
+        ] {
+            let args = std::iter::once("rentalbook").chain(line.split(' '));
+            let error = Cli::try_parse_from(args).expect_err("a mistake");
+            let expected = format!("{sentence}; `rentalbook --help` shows what there is\n");
+            assert_eq!(in_one_sentence(&error), expected);
+        }
     }
 }

@@ -109,6 +109,8 @@ impl Config {
             customer
         });
         let rents = rent::domain::Policy { suspended: suspended.collect() };
+        let origins = args.cors_origins.iter().filter_map(|origin| gateway::check_origin(origin).err());
+        mistakes.extend(origins.map(|mistake| format!("--cors-origins: {mistake}")));
         let defaults = Self::new(data);
         let config = Self {
             bind: args.bind,

@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode, time::Duration};
 use clap::Parser as _;
 use platform_telemetry::LogFormat;
 use rentalbook::{
-    cli::{Cli, Command, LogArg},
+    cli::{self, Cli, Command, LogArg},
     embedded::{Config, Library},
     tools, welcome,
 };
@@ -18,7 +18,10 @@ use tokio::{
 const STOP: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misunderstood(&error),
+    };
     let format = match cli.common.log {
         LogArg::Text => LogFormat::Text,
         LogArg::Json => LogFormat::Json,
@@ -80,6 +83,15 @@ fn say(text: &str, is_answer: bool) {
     } else {
         std::io::stderr().write_all(text.as_bytes())
     };
+}
+
+/// Help that was asked for goes to standard output; a mistake on the command line is one sentence, like all others.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let is_help = !error.use_stderr() || error.kind() == DisplayHelpOnMissingArgumentOrSubcommand;
+    let text = if is_help { error.render().to_string() } else { cli::in_one_sentence(error) };
+    say(&text, !error.use_stderr());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn fail(sentence: &str) -> ExitCode {

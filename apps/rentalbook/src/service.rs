@@ -15,8 +15,9 @@ use crate::door::Door;
 /// A task of a service. It may be dropped at any moment: what it did not finish is done again.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Longest time that requests under way get when a service stops.
-const DRAIN: Duration = Duration::from_secs(3);
+/// Longest time that requests under way get when a service stops. The library stops its gateway first and then the
+/// others, so it is spent twice before the end.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// A service that can be started and stopped.
 pub struct Service {

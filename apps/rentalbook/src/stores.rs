@@ -51,8 +51,9 @@ impl Stores {
             orders: SqliteOrders::open(&folder.file("order.db"), clock.clone())?,
             rents: SqliteRents::open(&folder.file("rent.db"), clock.clone())?,
             deliveries: SqliteDeliveries::open(&folder.file("delivery.db"), clock.clone())?,
-            view: Arc::new(RedbView::open(&folder.file("mypage.redb"))?),
             bus: LogBus::open(&folder.file("bus.db"), partitions)?,
+            // Last: opening it writes into it, and a library that does not start changes nothing.
+            view: Arc::new(RedbView::open(&folder.file("mypage.redb"))?),
         };
         if !stores.view.is_complete().await? {
             mypage::rebuild::rebuild(&*stores.view, &stores.bus, contracts::TOPIC).await?;
