@@ -1,1 +1,14 @@
-//! See the tests.
+//! `rentalbook tools`, as somebody types them.
+
+mod audit;
+mod breaches;
+mod dead_letters;
+pub(crate) mod home;
+mod rebuild_view;
+mod services;
+
+/// Whether it is one line that says what is wrong, not what went wrong inside.
+pub(crate) fn is_one_sentence(text: &str) -> bool {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    line.len() > 20 && !line.contains('\n') && !line.contains("panicked") && !line.contains("Error(")
+}
