@@ -130,7 +130,11 @@ async fn a_disk_that_fills_up_makes_the_library_ask_to_come_back_and_then_it_goe
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (report, code) = tool(&program, &data, &["audit"]).await;
-    assert!(code == 0 && report.contains("clean") && !report.contains("under way"), "{report}");
+    assert!(
+        code == 0 && report.contains("clean") && !report.contains("under way"),
+        "{report}{}",
+        running.complaints()
+    );
     let orders = http.all("orders", "id").await;
     assert!(answered.iter().all(|id| orders.contains_key(id)), "what was answered is kept");
     let said = running.complaints();

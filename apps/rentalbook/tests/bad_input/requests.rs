@@ -174,11 +174,7 @@ async fn what_is_not_there_is_not_found() {
         let path = format!("/rents/search/findByOrderId{query}");
         problem(&scene.send(Gateway, Method::GET, &path, None).await, 400, "malformed-parameter");
     }
-    for path in [
-        "/orders?sort=secret",
-        "/mypages/search/findByCustomer",
-        "/mypages/search/findByCustomer?customer=%FF",
-    ] {
+    for path in ["/orders?sort=secret", "/mypages/search/findByCustomer"] {
         problem(&scene.send(Gateway, Method::GET, path, None).await, 400, "malformed-parameter");
     }
     assert_eq!(everything(&scene).await, before);

@@ -129,10 +129,17 @@ impl Scene {
         self.send(ServiceArg::Gateway, Method::PATCH, &format!("/orders/{order}"), Some(body)).await
     }
 
-    /// The courier takes the parcel.
+    /// The courier takes the parcel, and comes back where its order is not known as confirmed yet.
     pub(crate) async fn hand_over(&self, delivery: i64) -> Answer {
-        let body = json!({ "status": "Shipped" });
-        self.send(ServiceArg::Gateway, Method::PATCH, &format!("/deliveries/{delivery}"), Some(body)).await
+        let path = format!("/deliveries/{delivery}");
+        loop {
+            let body = json!({ "status": "Shipped" });
+            let answer = self.send(ServiceArg::Gateway, Method::PATCH, &path, Some(body)).await;
+            let is_held = answer.status == 409 && answer.text("type").ends_with("not-confirmed-yet");
+            if !is_held {
+                return answer;
+            }
+        }
     }
 
     /// The parcel of an order, as soon as it may be handed over.
