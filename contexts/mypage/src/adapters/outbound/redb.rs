@@ -159,7 +159,7 @@ impl Shared {
     fn apply(&self, changes: &Changes) -> Result<(), Unavailable> {
         let mut rebuilding = self.writing.lock();
         let live = Arc::clone(&self.live.read());
-        live.apply(changes)?;
+        live.apply(changes).inspect_err(|_| live.recover(&self.path))?;
         // The live view has it. A new view that could not take it would lack it for ever, so that one is given up.
         if let Some(error) = rebuilding.as_ref().and_then(|new| new.apply(changes).err()) {
             warn!(%error, "the rebuild of the view is given up");

@@ -3,10 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::RwLock;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
+use tracing::{info, warn};
 
 use super::rows;
 use crate::query::Unavailable;
@@ -63,22 +65,56 @@ pub(super) struct ViewFile {
     /// The rows as of the last commit, ready for reads by key: opening a transaction and its table takes longer
     /// than the read. `None` before the tables are there. (Before the database, so that it is dropped before it.)
     rows: RwLock<Option<rows::Snapshot>>,
-    database: Database,
+    /// `None` only where it was closed after a failure and could not be opened again yet.
+    database: RwLock<Option<Database>>,
+    /// After a write that the system refused (a full disk, for example) redb refuses everything until it is opened
+    /// again.
+    stuck: AtomicBool,
 }
 
 impl ViewFile {
     /// Opens or creates the file.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let opened = Builder::new()
-            .set_cache_size(CACHE)
-            // Without it a damaged page may show later, as a panic in the middle of an answer.
-            .set_check_integrity_on_open(true)
-            .create(path)
-            .map_err(|error| open_error(path, error.into()))?;
-        let file = Self { rows: RwLock::default(), database: opened };
+        let database = RwLock::new(Some(open_database(path)?));
+        let file = Self { rows: RwLock::default(), database, stuck: AtomicBool::new(false) };
         file.check_schema(path)?;
         file.look_again().map_err(|error| open_error(path, error))?;
         Ok(file)
+    }
+
+    /// Opens the file again where redb refuses everything since a write has failed; else does nothing.
+    ///
+    /// Where it cannot be opened yet, nothing can be read either, until the next try.
+    pub(super) fn recover(&self, path: &Path) {
+        if !self.stuck.load(Ordering::Acquire) {
+            return;
+        }
+        let mut database = self.database.write();
+        // Closed first: nobody can open it twice.
+        *self.rows.write() = None;
+        *database = None;
+        match open_database(path) {
+            Ok(opened) => *database = Some(opened),
+            Err(error) => return warn!(%error, "the view cannot be opened again yet"),
+        }
+        drop(database);
+        self.stuck.store(false, Ordering::Release);
+        match self.look_again() {
+            Ok(()) => info!("the view is open again"),
+            Err(error) => warn!(%error, "the view cannot be read yet"),
+        }
+    }
+
+    /// Whatever is done with the database. One that was closed is away.
+    fn with_database<T>(
+        &self,
+        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        // Recursive: a read within a read must not wait for a writer that waits for the first.
+        match self.database.read_recursive().as_ref() {
+            Some(database) => act(database),
+            None => Err(redb::Error::PreviousIo),
+        }
     }
 
     fn check_schema(&self, path: &Path) -> Result<(), OpenError> {
@@ -95,25 +131,29 @@ impl ViewFile {
     }
 
     fn schema(&self) -> Result<Schema, redb::Error> {
-        let tx = self.database.begin_read()?;
-        if tx.list_tables()?.next().is_none() {
-            return Ok(Schema::None);
-        }
-        match tx.open_table(META) {
-            Ok(meta) => {
-                Ok(meta.get(META_SCHEMA)?.map_or(Schema::Foreign, |version| Schema::Version(version.value())))
+        self.with_database(|database| {
+            let tx = database.begin_read()?;
+            if tx.list_tables()?.next().is_none() {
+                return Ok(Schema::None);
             }
-            Err(redb::TableError::Storage(error)) => Err(error.into()),
-            Err(_) => Ok(Schema::Foreign),
-        }
+            match tx.open_table(META) {
+                Ok(meta) => {
+                    let version = meta.get(META_SCHEMA)?;
+                    Ok(version.map_or(Schema::Foreign, |version| Schema::Version(version.value())))
+                }
+                Err(redb::TableError::Storage(error)) => Err(error.into()),
+                Err(_) => Ok(Schema::Foreign),
+            }
+        })
     }
 
     fn create_tables(&self) -> Result<(), redb::Error> {
-        let tx = self.database.begin_write()?;
-        tx.open_table(META)?.insert(META_SCHEMA, SCHEMA)?;
-        rows::create_tables(&tx)?;
-        tx.commit()?;
-        Ok(())
+        self.with_database(|database| {
+            let tx = database.begin_write()?;
+            tx.open_table(META)?.insert(META_SCHEMA, SCHEMA)?;
+            rows::create_tables(&tx)?;
+            Ok(tx.commit()?)
+        })
     }
 
     /// Runs `read` on a snapshot: the last commit.
@@ -121,8 +161,7 @@ impl ViewFile {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, Unavailable> {
-        let tx = self.database.begin_read().map_err(away)?;
-        read(&tx).map_err(away)
+        self.with_database(|database| read(&database.begin_read()?)).map_err(away)
     }
 
     /// Runs `write` in a transaction and returns when it is durable. Where `write` says `false`, nothing has
@@ -131,17 +170,27 @@ impl ViewFile {
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<bool, redb::Error>,
     ) -> Result<(), Unavailable> {
-        let tx = self.database.begin_write().map_err(away)?;
-        if !write(&tx).map_err(away)? {
-            return tx.abort().map_err(away);
-        }
-        tx.commit().map_err(away)?;
-        self.look_again().map_err(away)
+        let written = self.with_database(|database| {
+            let tx = database.begin_write()?;
+            if !write(&tx)? {
+                tx.abort()?;
+                return Ok(false);
+            }
+            tx.commit()?;
+            Ok(true)
+        });
+        let seen = written.and_then(|changed| if changed { self.look_again() } else { Ok(()) });
+        seen.map_err(|error| {
+            if matches!(error, redb::Error::PreviousIo) {
+                self.stuck.store(true, Ordering::Release);
+            }
+            away(error)
+        })
     }
 
     /// Lets reads by key see the last commit.
     fn look_again(&self) -> Result<(), redb::Error> {
-        let rows = rows::snapshot(&self.database.begin_read()?)?;
+        let rows = self.with_database(|database| rows::snapshot(&database.begin_read()?))?;
         // The old one is closed after the lock is given back.
         let _old = self.rows.write().replace(rows);
         Ok(())
@@ -171,6 +220,15 @@ impl ViewFile {
             Ok(true)
         })
     }
+}
+
+fn open_database(path: &Path) -> Result<Database, OpenError> {
+    Builder::new()
+        .set_cache_size(CACHE)
+        // Without it a damaged page may show later, as a panic in the middle of an answer.
+        .set_check_integrity_on_open(true)
+        .create(path)
+        .map_err(|error| open_error(path, error.into()))
 }
 
 enum Schema {
