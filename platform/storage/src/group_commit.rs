@@ -1,7 +1,7 @@
 //! Group commit: one thread owns the writing connection, and one transaction holds the writes that gathered while
 //! the last one was committed. No timer: a lone write is committed at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{
@@ -99,6 +99,9 @@ impl Writer {
         batch.next_seq.set(self.next_seq);
         self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
         self.next_seq = batch.next_seq.get();
+        for (number, n) in batch.in_memory.take() {
+            number.fetch_add(n, Ordering::Relaxed);
+        }
         self.unpublished.committed(batch.said.into_inner());
         Ok(())
     }

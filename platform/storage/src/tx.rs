@@ -1,6 +1,9 @@
 //! The transaction as a write sees it.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    sync::{Arc, atomic::AtomicI64},
+};
 
 use platform_outbox::{OutboxMessage, OutboxRow};
 use rusqlite::{CachedStatement, Connection};
@@ -23,6 +26,8 @@ pub(crate) struct Batch {
     pub(crate) said: RefCell<Vec<OutboxRow>>,
     /// What was added to kept totals.
     pub(crate) totals: RefCell<Vec<(&'static str, i64)>>,
+    /// What is added to numbers in memory when all of it is committed.
+    pub(crate) in_memory: RefCell<Vec<(Arc<AtomicI64>, i64)>>,
 }
 
 impl<'c> Tx<'c> {
@@ -47,6 +52,14 @@ impl<'c> Tx<'c> {
         ))?;
         self.batch.said.borrow_mut().push(OutboxRow { seq, message: message.clone() });
         Ok(())
+    }
+
+    /// Adds `n` to a number in memory when, and only when, this transaction is committed: before the callers are
+    /// answered, and whether or not they still wait.
+    pub fn add_when_committed(&self, number: &Arc<AtomicI64>, n: i64) {
+        if n != 0 {
+            self.batch.in_memory.borrow_mut().push((Arc::clone(number), n));
+        }
     }
 
     /// Adds `n` to the kept total `name`; written once for all callers that share the transaction.

@@ -103,29 +103,28 @@ impl OrderStore for SqliteOrders {
     }
 
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
-        let moves: Vec<_> = changes.iter().map(pending_move).collect();
         // Encoded here, on the caller's thread: the writer's time is what everybody waits for.
         let changes: Vec<_> = changes
             .into_iter()
             .map(|change| {
                 let messages =
                     change.facts.iter().map(|said| wire::message(&change.order, said, &self.wire_clock));
-                (change.expected, messages.collect::<Vec<_>>(), change.order)
+                (change.expected, messages.collect::<Vec<_>>(), pending_move(&change), change.order)
             })
             .collect();
+        let pending = Arc::clone(&self.pending);
         let write = move |tx: &Tx<'_>| {
-            changes.iter().map(|(expected, messages, order)| save(tx, *expected, order, messages)).collect()
+            let save = |(expected, messages, moved, order): &(_, Vec<_>, i64, Order)| {
+                let saved = save(tx, *expected, order, messages)?;
+                if saved.is_ok() {
+                    // By the writer, with the commit: a caller may have given up by then.
+                    tx.add_when_committed(&pending, *moved);
+                }
+                Ok(saved)
+            };
+            changes.iter().map(save).collect()
         };
-        let (store, pending) = (self.store.clone(), Arc::clone(&self.pending));
-        // On a task of its own: a caller may give up while it waits, and what is committed is counted all the same.
-        let saving = tokio::spawn(async move {
-            let results: Vec<Result<(), Conflict>> = store.write(write).await?;
-            let moved: i64 =
-                moves.iter().zip(&results).filter(|(_, saved)| saved.is_ok()).map(|(moved, _)| moved).sum();
-            pending.fetch_add(moved, Ordering::Relaxed);
-            Ok(results)
-        });
-        saving.await.map_err(|error| Unavailable(format!("a write failed: {error}")))?
+        Ok(self.store.write(write).await?)
     }
 
     fn pending(&self) -> u64 {
