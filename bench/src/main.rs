@@ -27,14 +27,17 @@ struct Cli {
 enum Command {
     /// Everything, as a table and a JSON file.
     Run(measure::Options),
-    /// Only the load of orders, once, for a profiler.
+    /// Only the load of orders: for a profiler, and to compare programs in turns.
     Orders {
-        /// Seconds of load.
+        /// Seconds of load of each turn.
         #[arg(long, default_value_t = 10)]
         seconds: u64,
-        /// The library's program.
+        /// Turns of each program.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+        /// The library's program; given several times, they are compared.
         #[arg(long, default_value = "target/release/rentalbook")]
-        program: PathBuf,
+        program: Vec<PathBuf>,
     },
     /// The baseline: a server that answers the same bytes and does nothing else.
     #[command(hide = true)]
@@ -46,7 +49,7 @@ fn main() {
     let result = match cli.command {
         Command::Baseline(options) => baseline::serve(options),
         Command::Run(options) => measure::run(&options),
-        Command::Orders { seconds, program } => measure::orders_once(&program, seconds),
+        Command::Orders { seconds, rounds, program } => measure::compare_orders(&program, rounds, seconds),
     };
     if let Err(error) = result {
         println!("{error}");

@@ -267,25 +267,52 @@ async fn start_to_first_order(options: &Options, data: &Path) -> Result<(f64, Li
     Ok((start.elapsed().as_secs_f64(), running))
 }
 
-/// The load of orders alone, for a profiler.
-pub(crate) fn orders_once(program: &Path, seconds: u64) -> Result<()> {
+/// The load of orders alone, on each program in turns, with the baseline before each turn.
+pub(crate) fn compare_orders(programs: &[PathBuf], rounds: usize, seconds: u64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let folder = tempfile::tempdir()?;
-        let running = Library::start(program, folder.path()).await?;
-        let until = Until::Elapsed(Duration::from_secs(seconds));
-        let outcome = load::run(library::order(), &post_orders(), 201, until).await?;
-        let visible = library::until_visible(outcome.answered).await?;
-        println!(
-            "{:.0} orders/s, {:.0} µs of processor time an order, p50 {:.1} ms, p99 {:.1} ms, refused {}, \
-             visible after {visible:.2} s, {:.0} MiB resident",
-            outcome.per_second(),
-            running.processor_seconds()? * 1e6 / outcome.answered as f64,
-            outcome.percentile_ms(0.5),
-            outcome.percentile_ms(0.99),
-            outcome.refused,
-            running.resident_mib()?,
-        );
-        running.stop()
+        let posted = r#"{"item":"book 500000","status":"Ordered"}"#;
+        let baseline = Baseline::start(posted, "", "").await?;
+        let mut ratios = vec![Vec::new(); programs.len()];
+        let mut costs = vec![Vec::new(); programs.len()];
+        for _ in 0..rounds {
+            for (n, program) in programs.iter().enumerate() {
+                let until = Until::Elapsed(Duration::from_secs(2));
+                let bare = load::run(baseline.address, &post_orders(), 201, until).await?;
+                let (rate, cost) = orders_once(program, seconds).await?;
+                ratios[n].push(rate / bare.per_second());
+                costs[n].push(cost);
+            }
+        }
+        for ((program, ratios), costs) in programs.iter().zip(ratios).zip(costs) {
+            println!(
+                "{:.3} of the baseline, {:.0} µs an order: {}",
+                median(ratios),
+                median(costs),
+                program.display()
+            );
+        }
+        Ok(())
     })
+}
+
+/// Orders a second, and microseconds of processor time an order.
+async fn orders_once(program: &Path, seconds: u64) -> Result<(f64, f64)> {
+    let folder = tempfile::tempdir()?;
+    let running = Library::start(program, folder.path()).await?;
+    let until = Until::Elapsed(Duration::from_secs(seconds));
+    let outcome = load::run(library::order(), &post_orders(), 201, until).await?;
+    let visible = library::until_visible(outcome.answered).await?;
+    let cost = running.processor_seconds()? * 1e6 / outcome.answered as f64;
+    println!(
+        "{:.0} orders/s, {cost:.0} µs of processor time an order, p50 {:.1} ms, p99 {:.1} ms, refused {}, \
+         visible after {visible:.2} s, {:.0} MiB resident",
+        outcome.per_second(),
+        outcome.percentile_ms(0.5),
+        outcome.percentile_ms(0.99),
+        outcome.refused,
+        running.resident_mib()?,
+    );
+    running.stop()?;
+    Ok((outcome.per_second(), cost))
 }

@@ -9,7 +9,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use crate::{StorageError, Tx, outbox::Unpublished, tx::Batch};
+use crate::{StorageError, Tx, outbox::Unpublished, readers::Readers, tx::Batch};
 
 /// Most writes in one transaction: bounds the latency of the first of them.
 const MAX_WRITES: usize = 1024;
@@ -59,6 +59,8 @@ pub(crate) struct Writer {
     pub(crate) next_seq: i64,
     /// Told after each commit what it has added to the outbox.
     pub(crate) unpublished: Arc<Unpublished>,
+    /// Told before and after each commit.
+    pub(crate) readers: Arc<Readers>,
     /// Counts commits.
     pub(crate) commits: u64,
     /// Where the callers wait, if it is known.
@@ -122,7 +124,10 @@ impl Writer {
             ran?;
         }
         write_totals(&transaction, &batch.totals.borrow(), self.commits % SLOTS)?;
-        transaction.commit()
+        self.readers.before_commit();
+        let committed = transaction.commit();
+        self.readers.after_commit();
+        committed
     }
 }
 

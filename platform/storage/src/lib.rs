@@ -5,6 +5,7 @@ mod error;
 mod group_commit;
 mod log_bus;
 mod outbox;
+mod readers;
 mod schema;
 mod sqlite;
 mod tx;

@@ -6,8 +6,7 @@ use std::{
     thread,
 };
 
-use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -17,13 +16,11 @@ use crate::{
     Migration, OpenError, SqliteOutbox, StorageError, Tx, error,
     group_commit::{Waiting, Write, Writer},
     outbox::Unpublished,
+    readers::Readers,
     schema,
 };
 
-/// Reading connections that are kept open; more are opened while more reads run at once.
-const IDLE_READERS: usize = 8;
-
-/// Prepared statements kept per connection.
+/// Prepared statements kept by the writer.
 const STATEMENTS: usize = 64;
 
 /// When a commit is done.
@@ -46,7 +43,7 @@ struct Shared {
     /// `None` only while the last handle is dropped, so that the writer ends.
     writes: Option<mpsc::UnboundedSender<Box<dyn Write>>>,
     writer: Option<thread::JoinHandle<()>>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Arc<Readers>,
     unpublished: Arc<Unpublished>,
 }
 
@@ -70,11 +67,13 @@ impl Sqlite {
 
         let (writes, waiting) = mpsc::unbounded_channel();
         let unpublished = Arc::new(Unpublished::new(next_seq));
+        let readers = Arc::new(Readers::new(path.to_owned()));
         let writer = Writer {
             connection,
             waiting,
             next_seq,
             unpublished: Arc::clone(&unpublished),
+            readers: Arc::clone(&readers),
             commits: 0,
             runtime: Handle::try_current().ok(),
         };
@@ -87,7 +86,7 @@ impl Sqlite {
             path: path.to_owned(),
             writes: Some(writes),
             writer: Some(writer),
-            readers: Mutex::default(),
+            readers,
             unpublished,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -121,22 +120,13 @@ impl Sqlite {
         answer
     }
 
-    /// Runs `read` on a connection of its own: it sees the last commit and never waits for the writer.
+    /// Runs `read` in a transaction of its own: it sees the last commit, all of it from the same one, and never
+    /// waits for the writer.
     ///
     /// It runs on the calling thread: for reads by key, which take microseconds. A scan belongs on
     /// [`Sqlite::scan`].
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
-        let idle = self.shared.readers.lock().pop();
-        let reader = match idle {
-            Some(reader) => reader,
-            None => open_reader(&self.shared.path)?,
-        };
-        let result = read(&reader);
-        let mut readers = self.shared.readers.lock();
-        if readers.len() < IDLE_READERS {
-            readers.push(reader);
-        }
-        Ok(result?)
+        self.shared.readers.read(read)
     }
 
     /// Runs a read that may take long, off the threads that answer requests.
@@ -180,7 +170,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // Without a sender the writer finishes what waits and closes its connection, which empties the WAL.
         self.writes = None;
-        self.readers.lock().clear();
+        self.readers.close();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -202,13 +192,4 @@ fn configure(connection: &Connection, durability: Durability) -> rusqlite::Resul
     connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     Ok(())
-}
-
-fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "busy_timeout", 5000)?;
-    connection.pragma_update(None, "cache_size", -1024)?;
-    Ok(connection)
 }
