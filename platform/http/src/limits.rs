@@ -143,7 +143,7 @@ where
                 Poll::Ready(answer) => answer,
                 Poll::Pending if running.is_late(cx) => {
                     tracing::warn!(request_id = running.id.as_str(), "a request exceeded its deadline");
-                    Ok(Problem::deadline_exceeded(running.retry_after).into_response())
+                    Ok(Problem::deadline_exceeded().into_response())
                 }
                 Poll::Pending => return Poll::Pending,
             },

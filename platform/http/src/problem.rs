@@ -143,14 +143,12 @@ impl Problem {
             .with_retry_after(retry_after)
     }
 
-    /// 503: the answer took longer than a client may be kept waiting; what was asked may still happen.
-    pub fn deadline_exceeded(retry_after: u32) -> Self {
-        let detail = format!(
-            "The answer took too long. A change may have happened all the same: look before you repeat it; {}",
-            again(retry_after)
-        );
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "deadline-exceeded", "Deadline exceeded", detail)
-            .with_retry_after(retry_after)
+    /// 504: the answer took longer than a client may be kept waiting; what was asked may still happen. Not 503,
+    /// which says that it will not.
+    pub fn deadline_exceeded() -> Self {
+        let detail = "The answer took too long. A change may have happened all the same: look before you repeat \
+                      it, or repeat it with the same Idempotency-Key.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", "Deadline exceeded", detail)
     }
 
     /// 503: a part that is needed does not answer now. `what` is a whole sentence.

@@ -70,10 +70,9 @@ async fn a_request_that_takes_too_long_is_answered_at_the_deadline() {
         let start = Instant::now();
         let answer = Hanging::begin(port).await.answer().await;
         assert!(
-            answer.starts_with("HTTP/1.1 503 ") && answer.contains("problem:deadline-exceeded"),
+            answer.starts_with("HTTP/1.1 504 ") && answer.contains("problem:deadline-exceeded"),
             "{answer}"
         );
-        assert!(answer.to_lowercase().contains("retry-after: "), "{answer}");
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(10), "{took:?}");
     }

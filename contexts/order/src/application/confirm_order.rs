@@ -89,5 +89,6 @@ pub(super) fn a_change(
         was_pending: before.state == OrderState::Pending,
         order: after,
         facts: said.into_iter().collect(),
+        revocation: None,
     }
 }

@@ -81,6 +81,7 @@ impl Orders {
                 was_pending: read.state == OrderState::Pending,
                 order,
                 facts,
+                revocation: None,
             })
             .collect();
         if changes.is_empty() {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{
     Orders,
-    ports::{Save, Unavailable},
+    ports::{Revocation, Save, Unavailable},
 };
-use crate::domain::{self, Customer, IdempotencyKey, Item, Order, Placement, Rejection};
+use crate::domain::{self, Customer, IdempotencyKey, Item, Order, Placement};
 
 /// The command.
 #[derive(Clone, Debug)]
@@ -74,34 +74,24 @@ impl Orders {
             idempotency_key: command.idempotency_key.clone(),
             at: self.clock.now(),
         });
-        let change = Save { expected: None, was_pending: false, order: order.clone(), facts: Vec::new() };
-        let store = Arc::clone(&self.store);
-        let mut saving = Box::pin(async move { store.save(change).await });
-        match tokio::time::timeout(self.policy.store_deadline, &mut saving).await {
-            Ok(saved) => Ok(saved?.is_ok().then_some(order)),
-            Err(_late) => {
-                self.withdraw_when_saved(saving, order);
-                Err(PlaceError::Unavailable(Unavailable("the order could not be stored in time".to_owned())))
-            }
-        }
-    }
-
-    /// The customer was told that there is no order: where it is committed after all, it is rejected.
-    fn withdraw_when_saved(
-        &self,
-        saving: impl Future<Output = Result<Result<(), super::ports::Conflict>, Unavailable>> + Send + 'static,
-        order: Order,
-    ) {
-        let orders = self.clone();
-        tokio::spawn(async move {
-            let Ok(Ok(())) = saving.await else { return };
-            let id = order.id.0;
-            let reject =
-                |order: &Order| domain::reject_order(order, Rejection::Unavailable, orders.clock.now());
-            if let Err(error) = orders.commit(order, None, reject).await {
-                tracing::error!(order = id, %error, "an order that was refused could not be withdrawn");
-            }
+        let revocation = Revocation::default();
+        let mut saving = self.store.save(Save {
+            expected: None,
+            was_pending: false,
+            order: order.clone(),
+            facts: Vec::new(),
+            revocation: Some(revocation.clone()),
         });
+        let saved = match tokio::time::timeout(self.policy.store_deadline, &mut saving).await {
+            Ok(saved) => saved?,
+            Err(_late) if revocation.revoke() => {
+                let reason = "the order could not be stored in time".to_owned();
+                return Err(PlaceError::Unavailable(Unavailable(reason)));
+            }
+            // It is being written just now: only the end of that says whether there is an order.
+            Err(_late) => saving.await?,
+        };
+        Ok(saved.is_ok().then_some(order))
     }
 
     /// From here on the order exists: whatever fails now, it is answered as it is known to be committed, and the

@@ -1,6 +1,9 @@
 //! What order needs from outside.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 
 use async_trait::async_trait;
 
@@ -45,7 +48,44 @@ pub struct Save {
     pub order: Order,
     /// What the change says.
     pub facts: Vec<Said>,
+    /// With it the caller can take the change back until it is written.
+    pub revocation: Option<Revocation>,
 }
+
+/// The race between a store that writes a change and a caller that will not wait for it any longer: exactly one
+/// wins. So who is told "there is no order" is told the truth, whatever is killed afterwards. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Revocation(Arc<AtomicU8>);
+
+impl Revocation {
+    const WAITS: u8 = 0;
+    const WRITTEN: u8 = 1;
+    const REVOKED: u8 = 2;
+
+    /// Said by the store just before it writes the change, as often as it has to begin again. `false`: the change
+    /// was taken back, and must not be written.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        self.0.fetch_max(Self::WRITTEN, Ordering::AcqRel) != Self::REVOKED
+    }
+
+    /// Said by the caller. `true`: the change will never be written. `false`: it is being written, or is already;
+    /// only the store's answer says how that ended.
+    #[must_use]
+    pub fn revoke(&self) -> bool {
+        let revoked =
+            self.0.compare_exchange(Self::WAITS, Self::REVOKED, Ordering::AcqRel, Ordering::Acquire);
+        revoked.is_ok() || self.0.load(Ordering::Acquire) == Self::REVOKED
+    }
+}
+
+impl PartialEq for Revocation {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Revocation {}
 
 /// The fields that a collection can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +142,8 @@ pub trait OrderStore: Send + Sync + 'static {
     async fn by_ids(&self, ids: &[OrderId]) -> Result<Vec<Order>, Unavailable>;
 
     /// The only way to write: every change with what it says, in one durable transaction. The answer has a result
-    /// for each: a conflict is its caller's alone, and nothing of that change is written.
+    /// for each: a conflict is its caller's alone, and nothing of that change is written. So it is with a change
+    /// that was taken back.
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable>;
 
     /// Saves one change.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
 use super::{
-    Orders,
+    OnRentUnavailable, Orders,
     ports::{Due, Unavailable},
 };
 use crate::domain::Moment;
@@ -51,12 +51,13 @@ impl Orders {
     /// Works for ever, oldest first. May be dropped at any moment.
     pub async fn resume_orders(self, resuming: Resuming) {
         let started = self.clock.now();
-        let mut pause = resuming.pause;
+        let (mut pause, mut probe) = (resuming.pause, 0);
         loop {
-            match self.resume_round(started, &resuming).await {
-                Ok(Round::Resumed) => pause = resuming.pause,
+            match self.resume_round(started, probe, &resuming).await {
+                Ok(Round::Resumed) => (pause, probe) = (resuming.pause, 0),
                 Ok(Round::Nothing) => sleep(resuming.idle).await,
                 Ok(Round::RentAway) => {
+                    probe += 1;
                     sleep(pause).await;
                     pause = (pause * 2).min(resuming.max_pause);
                 }
@@ -68,21 +69,32 @@ impl Orders {
         }
     }
 
-    async fn resume_round(&self, started: Moment, resuming: &Resuming) -> Result<Round, Unavailable> {
+    async fn resume_round(
+        &self,
+        started: Moment,
+        probe: usize,
+        resuming: &Resuming,
+    ) -> Result<Round, Unavailable> {
         // Before this worker began, no call of this process can have been under way.
         let grace = i64::try_from(resuming.grace.as_millis()).unwrap_or(i64::MAX);
         let placed_before = started.max(Moment(self.clock.now().0 - grace));
-        let due = self.store.due(Due { placed_before, limit: BATCH }).await?;
-        let mut due = due.into_iter();
-        // One asks first: while rent is away, the others need not find out for themselves.
-        let Some(oldest) = due.next() else { return Ok(Round::Nothing) };
-        if !self.resume(oldest).await? {
+        let mut due = self.store.due(Due { placed_before, limit: BATCH }).await?;
+        if due.is_empty() {
+            return Ok(Round::Nothing);
+        }
+        // One asks first: while rent is away, the others need not find out for themselves. It is another one each
+        // time, so that an order that rent cannot answer does not hold up the rest.
+        let first = due.remove(probe % due.len());
+        let all_are_answered_now = self.policy.on_rent_unavailable == OnRentUnavailable::Reject;
+        if !self.resume(first).await? && !all_are_answered_now {
             return Ok(Round::RentAway);
         }
-        let mut calls =
-            stream::iter(due.map(|order| self.resume(order))).buffer_unordered(resuming.concurrency);
+        let mut calls = stream::iter(due.into_iter().map(|order| self.resume(order)))
+            .buffer_unordered(resuming.concurrency);
+        let mut in_vain = 0;
         while let Some(rent_answered) = calls.next().await {
-            if !rent_answered? {
+            in_vain = if rent_answered? { 0 } else { in_vain + 1 };
+            if in_vain > resuming.concurrency && !all_are_answered_now {
                 return Ok(Round::RentAway);
             }
         }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use order::{
-    application::ports::{Conflict, Due, OrderStore, PageQuery, Save, SortField},
+    application::ports::{Conflict, Due, OrderStore, PageQuery, Revocation, Save, SortField},
     domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version},
 };
 
@@ -16,6 +16,7 @@ pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn OrderStore>) {
     assert_eq!(all(&*reopen().await).await, saved, "reopening keeps everything");
     ids_grow_over_a_restart(&reopen).await;
     a_conflict_is_its_callers_alone(&*reopen().await).await;
+    what_was_taken_back_is_not_written(&*reopen().await).await;
     a_key_has_one_order(&*reopen().await).await;
     orders_are_found_by_their_ids(&*reopen().await).await;
     how_many_wait_is_known_after_every_move(&reopen).await;
@@ -69,7 +70,7 @@ fn pending(id: i64) -> Order {
 }
 
 fn new(order: &Order) -> Save {
-    Save { expected: None, was_pending: false, order: order.clone(), facts: Vec::new() }
+    Save { expected: None, was_pending: false, order: order.clone(), facts: Vec::new(), revocation: None }
 }
 
 /// `order` in another state, as it is saved and as it is then.
@@ -77,7 +78,7 @@ fn becomes(order: &Order, state: OrderState) -> (Save, Order) {
     let version = Version(order.version.0 + 1);
     let changed = Order { state, version, changed_at: Moment(9_000), ..order.clone() };
     let (expected, was_pending) = (Some(order.version), order.state == OrderState::Pending);
-    (Save { expected, was_pending, order: changed.clone(), facts: Vec::new() }, changed)
+    (Save { expected, was_pending, order: changed.clone(), facts: Vec::new(), revocation: None }, changed)
 }
 
 async fn page(store: &dyn OrderStore, offset: u64, limit: u32, sort: &[(SortField, bool)]) -> Vec<Order> {
@@ -116,6 +117,18 @@ async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>)
     assert_eq!(reopen().await.save(new(&pending(before.0))).await, Ok(Ok(())));
     let after = reopen().await.next_id().await.expect("an id");
     assert!(after > before, "{after:?} comes after {before:?}");
+}
+
+async fn what_was_taken_back_is_not_written(store: &dyn OrderStore) {
+    let before = (total(store).await, store.pending());
+    let (taken_back, begun) = (Revocation::default(), Revocation::default());
+    assert!(taken_back.revoke() && taken_back.revoke(), "nothing has begun");
+    let with = |id, revocation| Save { revocation: Some(revocation), ..new(&pending(id)) };
+    let saves = vec![with(901, taken_back), with(902, begun.clone())];
+    assert_eq!(store.save_all(saves).await, Ok(vec![Err(Conflict), Ok(())]));
+    assert!(!begun.revoke(), "it is too late");
+    assert_eq!(store.by_id(OrderId(901)).await, Ok(None));
+    assert_eq!((total(store).await, store.pending()), (before.0 + 1, before.1 + 1));
 }
 
 async fn a_conflict_is_its_callers_alone(store: &dyn OrderStore) {

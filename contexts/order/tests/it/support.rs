@@ -113,13 +113,22 @@ pub(crate) fn policy(on_rent_unavailable: OnRentUnavailable) -> Policy {
     Policy { on_rent_unavailable, ..Policy::default() }
 }
 
-type BeforeWrite = Box<dyn Fn(usize) -> BoxFuture<'static, ()> + Send + Sync>;
+type Interruption = Box<dyn Fn(usize) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A store with something that happens before every write, which is told the number of the write, from 1.
+/// A store with something that happens before every write, or before it is answered; both are told the number of
+/// the write, from 1.
 pub(crate) struct Interrupted {
     store: MemoryOrders,
     writes: AtomicUsize,
-    before: BeforeWrite,
+    before: Interruption,
+    after: Interruption,
+}
+
+fn boxed<F>(interruption: impl Fn(usize) -> F + Send + Sync + 'static) -> Interruption
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    Box::new(move |write| Box::pin(interruption(write)))
 }
 
 impl Interrupted {
@@ -127,7 +136,15 @@ impl Interrupted {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self { store, writes: AtomicUsize::new(0), before: Box::new(move |n| Box::pin(before(n))) }
+        let after = boxed(|_| std::future::ready(()));
+        Self { store, writes: AtomicUsize::new(0), before: boxed(before), after }
+    }
+
+    pub(crate) fn after<F>(store: MemoryOrders, after: impl Fn(usize) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { after: boxed(after), ..Self::new(store, |_| std::future::ready(())) }
     }
 }
 
@@ -150,8 +167,16 @@ impl OrderStore for Interrupted {
     }
 
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
-        (self.before)(self.writes.fetch_add(1, Ordering::Relaxed) + 1).await;
-        self.store.save_all(changes).await
+        let write = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        let (before, after, store) = ((self.before)(write), (self.after)(write), self.store.clone());
+        // As with the real stores: what was asked for goes on whether or not the caller still waits.
+        let saving = tokio::spawn(async move {
+            before.await;
+            let saved = store.save_all(changes).await;
+            after.await;
+            saved
+        });
+        saving.await.expect("no panic")
     }
 
     fn pending(&self) -> u64 {

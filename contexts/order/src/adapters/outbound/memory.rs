@@ -147,6 +147,9 @@ fn status_rank(order: &Order) -> u8 {
 
 impl State {
     fn save(&mut self, change: Save) -> Result<(), Conflict> {
+        if change.revocation.is_some_and(|revocation| !revocation.begin()) {
+            return Err(Conflict);
+        }
         let order = change.order;
         let key_is_taken = |other: &Order| {
             other.id != order.id

@@ -18,7 +18,7 @@ use platform_storage::{
 
 use super::wire;
 use crate::{
-    application::ports::{Conflict, Due, OrderStore, PageQuery, Save, SortField, Unavailable},
+    application::ports::{Conflict, Due, OrderStore, PageQuery, Revocation, Save, SortField, Unavailable},
     domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version},
 };
 
@@ -109,16 +109,22 @@ impl OrderStore for SqliteOrders {
             .map(|change| {
                 let messages =
                     change.facts.iter().map(|said| wire::message(&change.order, said, &self.wire_clock));
-                (change.expected, messages.collect::<Vec<_>>(), pending_move(&change), change.order)
+                Encoded {
+                    messages: messages.collect(),
+                    pending_move: pending_move(&change),
+                    expected: change.expected,
+                    order: change.order,
+                    revocation: change.revocation,
+                }
             })
             .collect();
         let pending = Arc::clone(&self.pending);
         let write = move |tx: &Tx<'_>| {
-            let save = |(expected, messages, moved, order): &(_, Vec<_>, i64, Order)| {
-                let saved = save(tx, *expected, order, messages)?;
+            let save = |change: &Encoded| {
+                let saved = save(tx, change)?;
                 if saved.is_ok() {
                     // By the writer, with the commit: a caller may have given up by then.
-                    tx.add_when_committed(&pending, *moved);
+                    tx.add_when_committed(&pending, change.pending_move);
                 }
                 Ok(saved)
             };
@@ -160,21 +166,28 @@ fn pending_move(change: &Save) -> i64 {
     i64::from(change.order.state == OrderState::Pending) - i64::from(change.was_pending)
 }
 
-/// The row first, and only where it was as expected; what it says only then.
-fn save(
-    tx: &Tx<'_>,
+/// A change as the writer takes it.
+struct Encoded {
     expected: Option<Version>,
-    order: &Order,
-    messages: &[OutboxMessage],
-) -> rusqlite::Result<Result<(), Conflict>> {
-    let changed = match expected {
-        None => insert(tx, order)?,
-        Some(expected) => update(tx, expected, order)?,
+    order: Order,
+    messages: Vec<OutboxMessage>,
+    pending_move: i64,
+    revocation: Option<Revocation>,
+}
+
+/// The row first, and only where it was as expected; what it says only then.
+fn save(tx: &Tx<'_>, change: &Encoded) -> rusqlite::Result<Result<(), Conflict>> {
+    if change.revocation.as_ref().is_some_and(|revocation| !revocation.begin()) {
+        return Ok(Err(Conflict));
+    }
+    let changed = match change.expected {
+        None => insert(tx, &change.order)?,
+        Some(expected) => update(tx, expected, &change.order)?,
     };
     if changed == 0 {
         return Ok(Err(Conflict));
     }
-    messages.iter().try_for_each(|message| tx.say(message))?;
+    change.messages.iter().try_for_each(|message| tx.say(message))?;
     Ok(Ok(()))
 }
 
