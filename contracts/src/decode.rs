@@ -1,5 +1,7 @@
 //! JSON to events, as tolerant as the original's producers demand.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::{Event, EventKind, Timestamp, UnknownEvent};
@@ -20,19 +22,23 @@ pub enum DecodeError {
     },
 }
 
+/// A text that is only looked at: copied out of the record only where it has escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
-    #[serde(default)]
-    event_type: Option<String>,
+struct Wire<'a> {
+    #[serde(default, borrow)]
+    event_type: Option<Text<'a>>,
     #[serde(default)]
     id: Option<i64>,
     #[serde(default)]
     order_id: Option<i64>,
     #[serde(default)]
     item: Option<String>,
-    #[serde(default)]
-    status: Option<String>,
+    #[serde(default, borrow)]
+    status: Option<Text<'a>>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -43,8 +49,8 @@ struct Wire {
     correlation_id: Option<String>,
     #[serde(default)]
     customer: Option<String>,
-    #[serde(default)]
-    occurred_at: Option<String>,
+    #[serde(default, borrow)]
+    occurred_at: Option<Text<'a>>,
 }
 
 /// Reads a record's value.
@@ -53,13 +59,14 @@ struct Wire {
 /// `eventType` (the original's consumers took that one for every type at once). Unknown keys, nulls and missing
 /// keys are borne. An event without its own id is named after its `place`: topic, partition and offset.
 pub fn decode(value: &[u8], place: impl FnOnce() -> String) -> Result<Option<Event>, DecodeError> {
-    let wire: Wire = serde_json::from_slice(value)?;
-    let Some(event_type) = wire.event_type else { return Ok(None) };
-    let kind = match EventKind::from_wire(&event_type, wire.status.as_deref(), wire.item, wire.reason) {
+    let wire: Wire<'_> = serde_json::from_slice(value)?;
+    let Some(Text(event_type)) = wire.event_type else { return Ok(None) };
+    let status = wire.status.as_ref().map(|Text(status)| status.as_ref());
+    let kind = match EventKind::from_wire(&event_type, status, wire.item, wire.reason) {
         Ok(kind) => kind,
         Err(UnknownEvent) => return Ok(None),
     };
-    let missing = |missing| DecodeError::Missing { event_type: event_type.clone(), missing };
+    let missing = |missing| DecodeError::Missing { event_type: event_type.to_string(), missing };
     let id = wire.id.ok_or_else(|| missing("id"))?;
     let order_id = if kind.is_of_order() { id } else { wire.order_id.ok_or_else(|| missing("orderId"))? };
     Ok(Some(Event {
@@ -70,7 +77,7 @@ pub fn decode(value: &[u8], place: impl FnOnce() -> String) -> Result<Option<Eve
         version: wire.version,
         correlation_id: wire.correlation_id,
         customer: wire.customer,
-        occurred_at: wire.occurred_at.as_deref().and_then(Timestamp::from_rfc3339),
+        occurred_at: wire.occurred_at.and_then(|Text(at)| Timestamp::from_rfc3339(&at)),
     }))
 }
 

@@ -14,7 +14,7 @@ impl Headers {
     ///
     /// Names longer than 65,535 bytes are cut: no broker takes them.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut encoded = BytesMut::new();
+        let mut encoded = BytesMut::with_capacity(64);
         for (name, value) in pairs {
             let name_len = u16::try_from(name.len()).unwrap_or(u16::MAX);
             encoded.put_u16(name_len);
