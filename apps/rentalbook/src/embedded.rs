@@ -204,6 +204,10 @@ pub struct Library {
 /// which pass through two relays and two consumers until the customer sees a parcel.
 const GATHER: Duration = Duration::from_millis(15);
 
+/// How long mypage's view may be ahead of what is durable of it: its syncs would take the disk from the others sixty
+/// times a second, for something that the topic has as well.
+const SETTLE_VIEW: Duration = Duration::from_millis(250);
+
 /// Most records that a consumer handles in one transaction.
 const BATCH: usize = 2048;
 
@@ -324,7 +328,12 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         config.ports.map(|port| SocketAddr::new(config.bind, port));
     let order_tasks = {
         let (consume, relay) = (
-            consumer(stores, "order", Arc::new(order::adapters::inbound::events::Events(orders.clone()))),
+            consumer(
+                stores,
+                "order",
+                Arc::new(order::adapters::inbound::events::Events(orders.clone())),
+                Duration::ZERO,
+            ),
             relay(stores, Arc::new(stores.orders.outbox())),
         );
         let resuming = config.resuming;
@@ -332,14 +341,24 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     };
     let rent_tasks = {
         let (consume, relay) = (
-            consumer(stores, "rent", Arc::new(rent::adapters::inbound::events::Events(rents))),
+            consumer(
+                stores,
+                "rent",
+                Arc::new(rent::adapters::inbound::events::Events(rents)),
+                Duration::ZERO,
+            ),
             relay(stores, Arc::new(stores.rents.outbox())),
         );
         move || vec![consume(), relay()]
     };
     let delivery_tasks = {
         let (consume, relay) = (
-            consumer(stores, "delivery", Arc::new(delivery::adapters::inbound::events::Events(deliveries))),
+            consumer(
+                stores,
+                "delivery",
+                Arc::new(delivery::adapters::inbound::events::Events(deliveries)),
+                Duration::ZERO,
+            ),
             relay(stores, Arc::new(stores.deliveries.outbox())),
         );
         move || vec![consume(), relay()]
@@ -349,6 +368,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             stores,
             "mypage",
             Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
+            SETTLE_VIEW,
         );
         move || vec![consume()]
     };
@@ -366,6 +386,7 @@ fn consumer(
     stores: &Stores,
     group: &'static str,
     handler: Arc<dyn Handler>,
+    settle_after: Duration,
 ) -> impl Fn() -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
     move || {
@@ -376,6 +397,7 @@ fn consumer(
             handler: Arc::clone(&handler),
             batch: BATCH,
             gather: GATHER,
+            settle_after,
         };
         Box::pin(consumer.run())
     }

@@ -259,6 +259,7 @@ async fn a_walk_over_all_rows(view: &dyn View) {
 
 async fn a_restart_keeps_everything(reopen: &impl AsyncFn() -> Arc<dyn View>) {
     let before = all(&*reopen().await).await;
+    reopen().await.settle().await.expect("settled");
     reopen().await.mark_complete().await.expect("marked");
     let view = reopen().await;
     assert_eq!(all(&*view).await, before);

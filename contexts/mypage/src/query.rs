@@ -70,8 +70,12 @@ pub type Page = (Vec<Row>, u64);
 /// What keeps the rows.
 #[async_trait]
 pub trait View: Send + Sync + 'static {
-    /// Adds `facts`, of any orders, in one durable transaction: the only way to write.
+    /// Adds `facts`, of any orders, in one transaction: the only way to write. Readers see it at once; it is durable
+    /// when [`View::settle`] has returned after it, and may be lost where any call has failed before that.
     async fn apply(&self, facts: Vec<OrderFact>) -> Result<(), Unavailable>;
+
+    /// Makes durable what was applied.
+    async fn settle(&self) -> Result<(), Unavailable>;
 
     /// The row of an order.
     async fn get(&self, order_id: i64) -> Result<Option<Row>, Unavailable>;

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, warn};
 
 use crate::{BusError, DeadLetters, EventBus, Record};
@@ -12,9 +12,14 @@ use crate::{BusError, DeadLetters, EventBus, Record};
 /// What a consumer does with records.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Applies `records`, in their order, in one transaction. When it returns `Ok`, all that they cause is
-    /// durable. It may see any record again.
+    /// Applies `records`, in their order, in one transaction. It may see any record again.
     async fn handle(&self, records: &[Record]) -> Result<(), HandleError>;
+
+    /// When it returns `Ok`, all that was handled so far is durable: only then the group's position is committed.
+    /// Nothing to do where [`Handler::handle`] itself is durable.
+    async fn settle(&self) -> Result<(), HandleError> {
+        Ok(())
+    }
 }
 
 /// Why records could not be applied.
@@ -43,6 +48,9 @@ pub struct Consumer {
     /// Pause after a batch that was not full, in which the next one gathers: a lone record is handled at once, many
     /// are handled in few and large transactions.
     pub gather: Duration,
+    /// How long what was handled may go unsettled; zero: every batch is settled at once. Longer spares syncs, where
+    /// what is lost by a crash is read again.
+    pub settle_after: Duration,
 }
 
 /// Pauses after failures: the first, and what doubling it ends at.
@@ -62,42 +70,76 @@ impl Consumer {
 
     async fn run_subscription(&self, backoff: &mut Backoff) -> Result<(), BusError> {
         let mut subscription = self.bus.subscribe(&self.topic, &self.group).await?;
+        // When what was handled has to be settled; `None`: nothing is unsettled.
+        let mut settle_at = None;
         loop {
-            let records = subscription.next(self.batch).await?;
-            self.handle_all(&records, backoff).await?;
-            subscription.commit().await?;
+            let records = match settle_at {
+                None => subscription.next(self.batch).await?,
+                Some(at) => match timeout_at(at, subscription.next(self.batch)).await {
+                    Ok(records) => records?,
+                    Err(_nothing_new) => Vec::new(),
+                },
+            };
+            self.handle_all(&records, settle_at.is_some(), backoff).await?;
+            let at = *settle_at.get_or_insert_with(|| Instant::now() + self.settle_after);
+            if Instant::now() >= at {
+                self.handler.settle().await.map_err(begin_again)?;
+                subscription.commit().await?;
+                settle_at = None;
+            }
             backoff.reset();
-            if records.len() < self.batch {
+            if !records.is_empty() && records.len() < self.batch {
                 sleep(self.gather).await;
             }
         }
     }
 
     /// Handles a batch; one that fails for good is tried again record by record.
-    async fn handle_all(&self, records: &[Record], backoff: &mut Backoff) -> Result<(), BusError> {
-        let Err(reason) = self.handle_until_decided(records, backoff).await else { return Ok(()) };
+    async fn handle_all(
+        &self,
+        records: &[Record],
+        unsettled: bool,
+        backoff: &mut Backoff,
+    ) -> Result<(), BusError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let Err(reason) = self.handle_until_decided(records, unsettled, backoff).await? else {
+            return Ok(());
+        };
         if let [record] = records {
             return self.set_aside(record, &reason, 1).await;
         }
         for record in records {
-            if let Err(reason) = self.handle_until_decided(std::slice::from_ref(record), backoff).await {
+            let record_alone = std::slice::from_ref(record);
+            if let Err(reason) = self.handle_until_decided(record_alone, true, backoff).await? {
                 self.set_aside(record, &reason, 2).await?;
             }
         }
         Ok(())
     }
 
-    /// Retries while the store is away, without limit. The error is the reason why it can never succeed.
-    async fn handle_until_decided(&self, records: &[Record], backoff: &mut Backoff) -> Result<(), String> {
+    /// Retries while the store is away, without limit. The inner error is the reason why it can never succeed.
+    ///
+    /// A store that was away may have lost what is `unsettled`: then the group begins again where it has committed.
+    async fn handle_until_decided(
+        &self,
+        records: &[Record],
+        unsettled: bool,
+        backoff: &mut Backoff,
+    ) -> Result<Result<(), String>, BusError> {
         loop {
             match AssertUnwindSafe(self.handler.handle(records)).catch_unwind().await {
-                Ok(Ok(())) => return Ok(()),
+                Ok(Ok(())) => return Ok(Ok(())),
+                Ok(Err(error @ HandleError::Unavailable(_))) if unsettled && !self.settle_after.is_zero() => {
+                    return Err(begin_again(error));
+                }
                 Ok(Err(HandleError::Unavailable(reason))) => {
                     warn!(group = self.group, reason, "the store is away, the partition waits");
                     backoff.pause().await;
                 }
-                Ok(Err(HandleError::Undeliverable(reason))) => return Err(reason),
-                Err(panic) => return Err(format!("a bug: {}", panic_text(panic.as_ref()))),
+                Ok(Err(HandleError::Undeliverable(reason))) => return Ok(Err(reason)),
+                Err(panic) => return Ok(Err(format!("a bug: {}", panic_text(panic.as_ref())))),
             }
         }
     }
@@ -112,6 +154,11 @@ impl Consumer {
         );
         DeadLetters::new(Arc::clone(&self.bus), &self.topic).add(record, &self.group, reason, attempts).await
     }
+}
+
+/// The subscription is begun again, after a pause, where the group has committed.
+fn begin_again(error: HandleError) -> BusError {
+    BusError::Unavailable(format!("what is not settled is read again: {error}"))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

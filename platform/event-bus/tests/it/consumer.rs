@@ -13,6 +13,8 @@ const TOPIC: &str = "topic";
 struct Notes {
     away: watch::Sender<bool>,
     seen: watch::Sender<Vec<String>>,
+    /// How many were seen when it was last settled.
+    settled: watch::Sender<usize>,
 }
 
 #[async_trait]
@@ -27,6 +29,14 @@ impl Handler for Notes {
             return Err(HandleError::Undeliverable("poisoned".to_owned()));
         }
         self.seen.send_modify(|seen| seen.extend(texts));
+        Ok(())
+    }
+
+    async fn settle(&self) -> Result<(), HandleError> {
+        if *self.away.borrow() {
+            return Err(HandleError::Unavailable("the store is away".to_owned()));
+        }
+        self.settled.send_replace(self.seen.borrow().len());
         Ok(())
     }
 }
@@ -44,8 +54,13 @@ impl Drop for Scene {
 }
 
 fn a_consumer() -> Scene {
+    a_consumer_that_settles_after(Duration::ZERO)
+}
+
+fn a_consumer_that_settles_after(settle_after: Duration) -> Scene {
     let bus = MemoryBus::default();
-    let notes = Arc::new(Notes { away: watch::Sender::new(false), seen: watch::Sender::new(Vec::new()) });
+    let (away, seen, settled) = (watch::Sender::new(false), watch::Sender::default(), watch::Sender::new(0));
+    let notes = Arc::new(Notes { away, seen, settled });
     let consumer = Consumer {
         bus: Arc::new(bus.clone()),
         topic: TOPIC.to_owned(),
@@ -53,6 +68,7 @@ fn a_consumer() -> Scene {
         handler: notes.clone(),
         batch: 100,
         gather: Duration::ZERO,
+        settle_after,
     };
     Scene { bus, notes, task: tokio::spawn(consumer.run()) }
 }
@@ -71,6 +87,12 @@ impl Scene {
             .await
             .unwrap_or_else(|_| panic!("expected {expected:?}, saw {:?}", *self.notes.seen.borrow()))
             .expect("the scene lives");
+    }
+
+    /// How many records the group has committed.
+    async fn committed(&self) -> i64 {
+        let positions = self.bus.positions(TOPIC, "group").await.expect("positions");
+        positions.iter().map(|position| position.committed).sum()
     }
 
     async fn letters(&self) -> Vec<(String, u32)> {
@@ -97,4 +119,38 @@ async fn a_store_that_is_away_makes_the_partition_wait_and_never_a_dead_letter()
     scene.notes.away.send_replace(false);
     scene.seen(&["one", "two"]).await;
     assert!(scene.letters().await.is_empty());
+}
+
+const SETTLE_AFTER: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn a_position_is_committed_when_it_is_settled_and_not_before() {
+    let scene = a_consumer_that_settles_after(SETTLE_AFTER);
+    scene.publish(&["one"]).await;
+    scene.seen(&["one"]).await;
+    scene.publish(&["two"]).await;
+    scene.seen(&["one", "two"]).await;
+    assert_eq!((*scene.notes.settled.borrow(), scene.committed().await), (0, 0));
+
+    let mut settled = scene.notes.settled.subscribe();
+    let begin = tokio::time::Instant::now();
+    settled.wait_for(|settled| *settled == 2).await.expect("the scene lives");
+    assert!(begin.elapsed() <= SETTLE_AFTER, "without any further record");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_ne!(scene.committed().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_what_was_not_settled_is_read_again() {
+    let scene = a_consumer_that_settles_after(SETTLE_AFTER);
+    scene.publish(&["one", "two"]).await;
+    scene.seen(&["one", "two"]).await;
+    scene.notes.away.send_replace(true);
+    scene.publish(&["three"]).await;
+    tokio::time::sleep(SETTLE_AFTER * 2).await;
+    assert_eq!(scene.committed().await, 0);
+
+    scene.notes.seen.send_replace(Vec::new());
+    scene.notes.away.send_replace(false);
+    scene.seen(&["one", "two", "three"]).await;
 }

@@ -19,4 +19,8 @@ impl Handler for Events {
         }
         self.0.apply(facts).await.map_err(|unavailable| HandleError::Unavailable(unavailable.0))
     }
+
+    async fn settle(&self) -> Result<(), HandleError> {
+        self.0.settle().await.map_err(|unavailable| HandleError::Unavailable(unavailable.0))
+    }
 }

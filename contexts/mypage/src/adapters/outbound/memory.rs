@@ -47,6 +47,10 @@ impl View for MemoryView {
         })
     }
 
+    async fn settle(&self) -> Result<(), Unavailable> {
+        self.with(|_| ())
+    }
+
     async fn get(&self, order_id: i64) -> Result<Option<Row>, Unavailable> {
         self.with(|state| state.rows.get(&order_id).cloned())
     }

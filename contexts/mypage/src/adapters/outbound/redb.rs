@@ -107,6 +107,10 @@ impl View for RedbView {
         self.blocking(move |shared| shared.apply(&changes)).await
     }
 
+    async fn settle(&self) -> Result<(), Unavailable> {
+        self.blocking(Shared::settle).await
+    }
+
     async fn get(&self, order_id: i64) -> Result<Option<Row>, Unavailable> {
         self.live().get(order_id)
     }
@@ -156,6 +160,13 @@ impl View for RedbView {
 }
 
 impl Shared {
+    /// The new view of a rebuild becomes durable when it is complete.
+    fn settle(&self) -> Result<(), Unavailable> {
+        let _writing = self.writing.lock();
+        let live = Arc::clone(&self.live.read());
+        live.settle().inspect_err(|_| live.recover(&self.path))
+    }
+
     fn apply(&self, changes: &Changes) -> Result<(), Unavailable> {
         let mut rebuilding = self.writing.lock();
         let live = Arc::clone(&self.live.read());

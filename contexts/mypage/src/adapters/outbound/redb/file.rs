@@ -7,7 +7,9 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction,
+};
 use tracing::{info, warn};
 
 use super::rows;
@@ -164,14 +166,18 @@ impl ViewFile {
         self.with_database(|database| read(&database.begin_read()?)).map_err(away)
     }
 
-    /// Runs `write` in a transaction and returns when it is durable. Where `write` says `false`, nothing has
+    /// Runs `write` in a transaction that readers see when it returns. Where `write` says `false`, nothing has
     /// changed and nothing is written.
+    ///
+    /// `Durability::None` becomes durable with the next `Durability::Immediate`.
     pub(super) fn write(
         &self,
+        durability: Durability,
         write: impl FnOnce(&WriteTransaction) -> Result<bool, redb::Error>,
     ) -> Result<(), Unavailable> {
         let written = self.with_database(|database| {
-            let tx = database.begin_write()?;
+            let mut tx = database.begin_write()?;
+            tx.set_durability(durability)?;
             if !write(&tx)? {
                 tx.abort()?;
                 return Ok(false);
@@ -186,6 +192,11 @@ impl ViewFile {
             }
             away(error)
         })
+    }
+
+    /// See [`crate::query::View::settle`].
+    pub(super) fn settle(&self) -> Result<(), Unavailable> {
+        self.write(Durability::Immediate, |_| Ok(true))
     }
 
     /// Lets reads by key see the last commit.
@@ -215,7 +226,7 @@ impl ViewFile {
 
     /// See [`crate::query::View::mark_complete`].
     pub(super) fn mark_complete(&self) -> Result<(), Unavailable> {
-        self.write(|tx| {
+        self.write(Durability::Immediate, |tx| {
             tx.open_table(META)?.insert(META_COMPLETE, 1)?;
             Ok(true)
         })

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use contracts::Timestamp;
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition,
-    WriteTransaction,
+    Durability, ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table,
+    TableDefinition, WriteTransaction,
 };
 
 use super::file::ViewFile;
@@ -64,12 +64,12 @@ impl Changes {
 }
 
 impl ViewFile {
-    /// Merges `changes` in one durable transaction; none of it where nothing is new.
+    /// Merges `changes` in one transaction; none of it where nothing is new. See [`crate::query::View::apply`].
     pub(super) fn apply(&self, changes: &Changes) -> Result<(), Unavailable> {
         if changes.0.is_empty() {
             return Ok(());
         }
-        self.write(|tx| {
+        self.write(Durability::None, |tx| {
             let mut tables = Tables::open(tx)?;
             let mut changed = false;
             for (&order_id, facts) in &changes.0 {
