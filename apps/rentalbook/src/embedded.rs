@@ -294,7 +294,8 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let desk = InProcessRent { rents: rents.clone(), door: Arc::clone(&rent_door) };
     let desk = GuardedDesk::new(Arc::new(desk), Guard::new(config.rent_guard));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
-    let orders = Orders::new(Arc::new(stores.orders.clone()), Arc::new(desk), clock, config.orders);
+    let orders = Orders::new(Arc::new(stores.orders.clone()), Arc::new(desk), clock, config.orders)
+        .with_gathered_calls();
 
     let order_router = order::adapters::inbound::rest::router(orders.clone());
     let rent_router = rent::adapters::inbound::rest::router(rents.clone());

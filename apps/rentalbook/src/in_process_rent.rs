@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use order::application::ports::{AskRent, RentAnswer, RentDesk};
 use rent::{
-    application::{ConfirmError, ConfirmRent, Rents},
+    application::{ConfirmError, ConfirmRent, Confirmed, Rents},
     domain::{Customer, OrderId},
 };
 
@@ -23,17 +23,36 @@ pub struct InProcessRent {
 impl RentDesk for InProcessRent {
     async fn confirm(&self, ask: AskRent) -> RentAnswer {
         if !self.door.is_open() {
-            return RentAnswer::Unavailable("rent is stopped".to_owned());
+            return is_stopped();
         }
-        let command = ConfirmRent {
-            order_id: OrderId(ask.order_id.0),
-            customer: ask.customer.and_then(|customer| Customer::parse(customer.as_str())),
-            correlation_id: ask.correlation_id,
-        };
-        match self.rents.confirm_rent(command).await {
-            Ok(_confirmed) => RentAnswer::Confirmed,
-            Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
-            Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
+        answer(self.rents.confirm_rent(command(ask)).await)
+    }
+
+    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
+        if !self.door.is_open() {
+            return vec![is_stopped(); asks.len()];
         }
+        let commands = asks.into_iter().map(command).collect();
+        self.rents.confirm_rents(commands).await.into_iter().map(answer).collect()
+    }
+}
+
+fn is_stopped() -> RentAnswer {
+    RentAnswer::Unavailable("rent is stopped".to_owned())
+}
+
+fn command(ask: AskRent) -> ConfirmRent {
+    ConfirmRent {
+        order_id: OrderId(ask.order_id.0),
+        customer: ask.customer.and_then(|customer| Customer::parse(customer.as_str())),
+        correlation_id: ask.correlation_id,
+    }
+}
+
+fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
+    match answer {
+        Ok(_confirmed) => RentAnswer::Confirmed,
+        Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
+        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
     }
 }

@@ -87,9 +87,10 @@ pub(crate) const READ_MODELS: [(&str, &str); 4] = [
 pub(crate) const ACTORS: [&str; 3] = ["Customer", "Courier", "Time"];
 
 /// Files of `application/` that hold no use case of their own.
-pub(crate) const SHARED_FILES: [(&str, &str); 3] = [
+pub(crate) const SHARED_FILES: [(&str, &str); 4] = [
     ("ports", "what the use cases need from outside"),
     ("on_events", "loads, decides and saves a batch of events for all policies of the context"),
+    ("first_calls", "gathers the calls of orders that are placed at about the same time"),
     ("confirm_order", "asks rent and commits the consequence, for place_order and resume_orders alike"),
 ];
 

@@ -29,12 +29,16 @@ impl Orders {
             correlation_id: correlation_id.clone(),
         };
         let answer = self.rent.confirm(ask).await;
-        if let RentAnswer::Unavailable(reason) = &answer {
-            tracing::debug!(order = order.id.0, reason, "rent did not answer");
-        }
+        self.note_silence(&order, &answer);
         let rent_answered = !matches!(answer, RentAnswer::Unavailable(_));
         let order = self.commit(order, correlation_id, |order| self.decide_answer(order, &answer)).await?;
         Ok(CallOutcome { order, rent_answered })
+    }
+
+    pub(super) fn note_silence(&self, order: &Order, answer: &RentAnswer) {
+        if let RentAnswer::Unavailable(reason) = answer {
+            tracing::debug!(order = order.id.0, reason, "rent did not answer");
+        }
     }
 
     /// Decides on the order as it was read, and again on what a faster one (a cancel, an event, the other of the
@@ -61,7 +65,7 @@ impl Orders {
         }
     }
 
-    fn decide_answer(&self, order: &Order, answer: &RentAnswer) -> Decision {
+    pub(super) fn decide_answer(&self, order: &Order, answer: &RentAnswer) -> Decision {
         let at = self.clock.now();
         match (answer, self.policy.on_rent_unavailable) {
             (RentAnswer::Confirmed, _) => domain::confirm_order(order, at),

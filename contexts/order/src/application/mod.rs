@@ -2,6 +2,7 @@
 
 mod cancel_order;
 mod confirm_order;
+mod first_calls;
 mod look_up_orders;
 mod on_events;
 mod place_order;
@@ -15,6 +16,7 @@ pub use on_events::{Reaction, ReactionKind};
 pub use place_order::{PlaceError, PlaceOrder};
 pub use resume_orders::Resuming;
 
+use first_calls::FirstCalls;
 use ports::{Clock, OrderStore, RentDesk};
 
 /// What is done with an order while rent does not answer.
@@ -55,6 +57,8 @@ pub struct Orders {
     rent: Arc<dyn RentDesk>,
     clock: Arc<dyn Clock>,
     policy: Policy,
+    /// `None`: every order calls for itself.
+    first_calls: Option<FirstCalls>,
 }
 
 impl Orders {
@@ -66,6 +70,6 @@ impl Orders {
         clock: Arc<dyn Clock>,
         policy: Policy,
     ) -> Self {
-        Self { store, rent, clock, policy }
+        Self { store, rent, clock, policy, first_calls: None }
     }
 }

@@ -48,7 +48,7 @@ impl Orders {
                 return Err(PlaceError::TooManyPending);
             }
             if let Some(pending) = self.commit_pending(&command).await? {
-                return Ok(self.first_call(pending, command.correlation_id).await);
+                return Ok(self.confirm_placed(pending, command.correlation_id).await);
             }
             // Somebody else has just used the key: now it is found.
         }
@@ -96,9 +96,9 @@ impl Orders {
 
     /// From here on the order exists: whatever fails now, it is answered as it is known to be committed, and the
     /// resume worker sees to the rest.
-    async fn first_call(&self, pending: Order, correlation_id: Option<Arc<str>>) -> Order {
-        match self.ask_rent(pending.clone(), correlation_id).await {
-            Ok(outcome) => outcome.order,
+    async fn confirm_placed(&self, pending: Order, correlation_id: Option<Arc<str>>) -> Order {
+        match self.first_call(pending.clone(), correlation_id).await {
+            Ok(order) => order,
             Err(error) => {
                 tracing::warn!(order = pending.id.0, %error, "the answer of rent could not be stored, resuming later");
                 pending

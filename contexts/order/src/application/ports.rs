@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 use crate::domain::{Customer, Fact, IdempotencyKey, Moment, Order, OrderId, Version};
 
@@ -191,4 +192,9 @@ pub enum RentAnswer {
 pub trait RentDesk: Send + Sync + 'static {
     /// Asks rent to confirm an order. Always answers, within the deadline that is set for it.
     async fn confirm(&self, ask: AskRent) -> RentAnswer;
+
+    /// Asks for several at once. The answers are in the order of the questions.
+    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
+        join_all(asks.into_iter().map(|ask| self.confirm(ask))).await
+    }
 }

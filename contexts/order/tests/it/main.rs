@@ -3,6 +3,7 @@
 mod cancel_order;
 mod contract;
 mod events;
+mod first_calls;
 mod http;
 mod outbox;
 mod permutations;

@@ -28,6 +28,25 @@ async fn many_confirms_of_one_order_make_one_rent() {
     assert_eq!(waiting_types(&store).await, ["Rented"]);
 }
 
+#[tokio::test]
+async fn several_confirms_at_once_are_answered_as_each_alone() {
+    let (_folder, store) = a_file();
+    let rents = rents_on(store.clone());
+    let before = rents.confirm_rent(a_confirm(OrderId(2))).await.expect("a rent").rent;
+    let cancelled = Reaction { order_id: OrderId(3), ..a_reaction(ReactionKind::OrderCancelled) };
+    rents.on_events(vec![cancelled]).await.expect("applied");
+
+    let commands = [1, 2, 3, 1].map(|n| a_confirm(OrderId(n))).to_vec();
+    let answers = rents.confirm_rents(commands).await;
+    let [Ok(new), Ok(repeated), Err(ConfirmError::Refused(_)), Ok(same)] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert!(new.is_new && new.rent.order_id == OrderId(1), "{new:?}");
+    assert!(!repeated.is_new && repeated.rent == before, "{repeated:?}");
+    assert!(!same.is_new && same.rent == new.rent, "{same:?}");
+    assert_eq!(waiting_types(&store).await.iter().filter(|said| *said == "Rented").count(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_confirm_meets_a_cancellation() {
     let (_folder, store) = a_file();

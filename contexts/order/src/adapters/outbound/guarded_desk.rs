@@ -31,13 +31,34 @@ impl RentDesk for GuardedDesk {
                 answer @ (RentAnswer::Confirmed | RentAnswer::Refused(_)) => Ok(answer),
             }
         };
-        match self.guard.call(call).await {
-            Ok(answer) => answer,
-            Err(CallError::Failed(reason)) => RentAnswer::Unavailable(reason),
-            Err(CallError::Late) => RentAnswer::Unavailable("rent did not answer in time".to_owned()),
-            Err(CallError::Open) => {
-                RentAnswer::Unavailable("rent failed too often, it is given a rest".to_owned())
+        self.guard.call(call).await.unwrap_or_else(|error| RentAnswer::Unavailable(reason(error)))
+    }
+
+    /// One call: it is rent's silence to all of them that counts.
+    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
+        let count = asks.len();
+        let call = async {
+            let answers = self.desk.confirm_all(asks).await;
+            let silent = |answer: &RentAnswer| match answer {
+                RentAnswer::Unavailable(reason) => Some(reason.clone()),
+                RentAnswer::Confirmed | RentAnswer::Refused(_) => None,
+            };
+            match answers.iter().map(silent).collect::<Option<Vec<_>>>() {
+                Some(mut reasons) if !reasons.is_empty() => Err(reasons.swap_remove(0)),
+                _ => Ok(answers),
             }
-        }
+        };
+        self.guard
+            .call(call)
+            .await
+            .unwrap_or_else(|error| vec![RentAnswer::Unavailable(reason(error)); count])
+    }
+}
+
+fn reason(error: CallError<String>) -> String {
+    match error {
+        CallError::Failed(reason) => reason,
+        CallError::Late => "rent did not answer in time".to_owned(),
+        CallError::Open => "rent failed too often, it is given a rest".to_owned(),
     }
 }
