@@ -60,8 +60,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Time zone of the events' `timestamp`.
     pub wire_clock: WireClock,
-    /// Partitions of the topic.
-    pub partitions: u32,
+    /// Partitions of the topic; as many as it has, or the default, where nobody says.
+    pub partitions: Option<u32>,
 }
 
 impl Config {
@@ -79,7 +79,7 @@ impl Config {
             limits: Limits::default(),
             cors_origins: Vec::new(),
             wire_clock: WireClock::default(),
-            partitions: platform_event_bus::DEFAULT_PARTITIONS,
+            partitions: None,
         }
     }
 

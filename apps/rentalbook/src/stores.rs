@@ -46,7 +46,13 @@ pub enum StoresError {
 
 impl Stores {
     /// Opens or creates all files. A view that was lost or is new is built from the topic.
-    pub async fn open(folder: &DataFolder, clock: &WireClock, partitions: u32) -> Result<Self, StoresError> {
+    ///
+    /// Without `partitions` the topic has as many as it had, or the default.
+    pub async fn open(
+        folder: &DataFolder,
+        clock: &WireClock,
+        partitions: Option<u32>,
+    ) -> Result<Self, StoresError> {
         let stores = Self {
             orders: SqliteOrders::open(&folder.file("order.db"), clock.clone())?,
             rents: SqliteRents::open(&folder.file("rent.db"), clock.clone())?,

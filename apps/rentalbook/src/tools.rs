@@ -66,8 +66,8 @@ pub async fn run(data: &std::path::Path, tool: &Tool) -> Outcome {
         Ok(folder) => folder,
         Err(error) => return Outcome::failed(error),
     };
-    // The audit and the letters do not publish, so neither clock nor number of partitions matters.
-    match Stores::open(&folder, &WireClock::default(), platform_event_bus::DEFAULT_PARTITIONS).await {
+    // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
+    match Stores::open(&folder, &WireClock::default(), None).await {
         Ok(stores) => Toolbox { stores, scratch: folder.path().to_owned(), services: None }.run(tool).await,
         Err(error) => Outcome::failed(error),
     }

@@ -3,6 +3,8 @@
 //! One member of a group reads at a time and owns all partitions; another one waits until it is gone. That is
 //! what one process needs. Several processes take Kafka behind the same port.
 
+mod partitions;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
@@ -21,7 +23,8 @@ use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::{Durability, Migration, OpenError, Sqlite, StorageError, Tx};
 
-const MIGRATIONS: &[Migration] = &[include_str!("../migrations/0001_log.sql")];
+const MIGRATIONS: &[Migration] =
+    &[include_str!("../migrations/0001_log.sql"), include_str!("../migrations/0002_partitions.sql")];
 
 /// What [`read_record`] expects.
 const COLUMNS: &str = "\"offset\", \"partition\", published_at, key, headers, value";
@@ -78,9 +81,13 @@ impl Drop for Shared {
 const WRITE_POSITIONS_AFTER: Duration = Duration::from_millis(200);
 
 impl LogBus {
-    /// Opens or creates the log; `partitions` holds for every topic and must not shrink.
-    pub fn open(path: &Path, partitions: u32) -> Result<Self, OpenError> {
-        let store = Sqlite::open(path, "log", MIGRATIONS, Durability::Full)?;
+    /// Opens or creates the log.
+    ///
+    /// `partitions` holds for every topic. Without it, the log has as many as before, a new one
+    /// [`platform_event_bus::DEFAULT_PARTITIONS`]. There may be more than before, never fewer.
+    pub fn open(path: &Path, partitions: Option<u32>) -> Result<Self, OpenError> {
+        let settle = |connection: &Connection| partitions::settle(connection, path, partitions);
+        let (store, partitions) = Sqlite::open_with(path, "log", MIGRATIONS, Durability::Full, settle)?;
         let end = store
             .read(|connection| {
                 connection
