@@ -31,6 +31,7 @@ use crate::{
     data_folder::{DataFolder, FolderError},
     door::Door,
     in_process_rent::InProcessRent,
+    scratch::Scratch,
     service::{Service, Task},
     stores::{Stores, StoresError},
     tools::Toolbox,
@@ -214,7 +215,7 @@ impl Library {
         let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
         let services = Arc::new(wire(&config, &stores)?);
         let toolbox =
-            Toolbox { stores, scratch: folder.path().to_owned(), services: Some(Arc::clone(&services)) };
+            Toolbox { stores, scratch: Scratch::of(&folder), services: Some(Arc::clone(&services)) };
         let toolbox = Arc::new(toolbox);
         let listener = control::listen(folder.path())?;
         let mut library = Self {
