@@ -198,7 +198,7 @@ pub struct Library {
     control: JoinHandle<()>,
     toolbox: Arc<Toolbox>,
     // Dropped last: the files are closed when nobody else may open them yet.
-    _folder: DataFolder,
+    _folder: Arc<DataFolder>,
 }
 
 /// How long relays and consumers gather between two batches. Shorter costs processor time; longer delays events,
@@ -209,9 +209,10 @@ const GATHER: Duration = Duration::from_millis(15);
 const BATCH: usize = 2048;
 
 impl Library {
-    /// Opens the data folder, wires the services and starts them.
+    /// Opens the data folder, wires the services and starts them. Whoever does not wait for the end of it any more
+    /// has lost nothing: it is the same as a process that was killed.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let folder = DataFolder::open(&config.data)?;
+        let folder = Arc::new(DataFolder::open(&config.data)?);
         let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
         let services = Arc::new(wire(&config, &stores)?);
         let toolbox =

@@ -62,7 +62,7 @@ pub async fn run(data: &Path, tool: &Tool) -> Outcome {
         ));
     }
     let folder = match DataFolder::open(data) {
-        Ok(folder) => folder,
+        Ok(folder) => Arc::new(folder),
         Err(error) => return Outcome::failed(error),
     };
     // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
