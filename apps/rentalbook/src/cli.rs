@@ -119,9 +119,9 @@ pub struct LibraryArgs {
     #[arg(long, env = "RENTALBOOK_TIME_ZONE", default_value = "Asia/Seoul", value_name = "ZONE")]
     pub time_zone: String,
 
-    /// Partitions of the topic. Fixed when the data folder is made; later it may only grow.
-    #[arg(long, env = "RENTALBOOK_PARTITIONS", default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub partitions: u32,
+    /// Partitions of the topic. The data folder remembers them, 12 if nobody has said; they may grow, never shrink.
+    #[arg(long, env = "RENTALBOOK_PARTITIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub partitions: Option<u32>,
 }
 
 /// `on_rent_unavailable`.

@@ -31,6 +31,7 @@ use crate::{
     data_folder::{DataFolder, FolderError},
     door::Door,
     in_process_rent::InProcessRent,
+    scratch::Scratch,
     service::{Service, Task},
     stores::{Stores, StoresError},
     tools::Toolbox,
@@ -60,8 +61,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Time zone of the events' `timestamp`.
     pub wire_clock: WireClock,
-    /// Partitions of the topic.
-    pub partitions: u32,
+    /// Partitions of the topic; as many as it has, or the default, where nobody says.
+    pub partitions: Option<u32>,
 }
 
 impl Config {
@@ -79,7 +80,7 @@ impl Config {
             limits: Limits::default(),
             cors_origins: Vec::new(),
             wire_clock: WireClock::default(),
-            partitions: platform_event_bus::DEFAULT_PARTITIONS,
+            partitions: None,
         }
     }
 
@@ -197,7 +198,7 @@ pub struct Library {
     control: JoinHandle<()>,
     toolbox: Arc<Toolbox>,
     // Dropped last: the files are closed when nobody else may open them yet.
-    _folder: DataFolder,
+    _folder: Arc<DataFolder>,
 }
 
 /// How long relays and consumers gather between two batches. Shorter costs processor time; longer delays events,
@@ -212,13 +213,14 @@ const SETTLE_VIEW: Duration = Duration::from_millis(250);
 const BATCH: usize = 2048;
 
 impl Library {
-    /// Opens the data folder, wires the services and starts them.
+    /// Opens the data folder, wires the services and starts them. Whoever does not wait for the end of it any more
+    /// has lost nothing: it is the same as a process that was killed.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let folder = DataFolder::open(&config.data)?;
+        let folder = Arc::new(DataFolder::open(&config.data)?);
         let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
         let services = Arc::new(wire(&config, &stores)?);
         let toolbox =
-            Toolbox { stores, scratch: folder.path().to_owned(), services: Some(Arc::clone(&services)) };
+            Toolbox { stores, scratch: Scratch::of(&folder), services: Some(Arc::clone(&services)) };
         let toolbox = Arc::new(toolbox);
         let listener = control::listen(folder.path())?;
         let mut library = Self {

@@ -7,6 +7,7 @@ pub mod data_folder;
 pub mod door;
 pub mod embedded;
 pub mod in_process_rent;
+pub mod scratch;
 pub mod service;
 pub mod stores;
 pub mod tools;

@@ -6,11 +6,12 @@ use clap::Parser as _;
 use platform_telemetry::LogFormat;
 use rentalbook::{
     cli::{self, Cli, Command, LogArg},
-    embedded::{Config, Library},
+    embedded::{Config, Library, StartError},
     tools, welcome,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -58,19 +59,48 @@ async fn library(config: Config) -> ExitCode {
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         return fail("the program cannot listen for Ctrl-C");
     };
-    let library = match Library::start(config).await {
-        Ok(library) => library,
-        Err(error) => return fail(&error.to_string()),
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        say("\nclosing …\n", true);
+    };
+    tokio::pin!(stop);
+    // A task of its own, so that whatever it does, Ctrl-C is heard: building the view again may take minutes.
+    let mut starting = tokio::spawn(Library::start(config));
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = &mut stop => return give_up(starting).await,
+    };
+    let library = match started {
+        Ok(Ok(library)) => library,
+        Ok(Err(error)) => return fail(&error.to_string()),
+        Err(error) => return fail(&format!("the library did not start: {error}")),
     };
     say(&welcome::text(&library).await, true);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    stop.await;
+    close(library).await
+}
+
+/// Ctrl-C before it was open. What it has made so far is found by the next start.
+async fn give_up(starting: JoinHandle<Result<Library, StartError>>) -> ExitCode {
+    starting.abort();
+    match timeout(STOP / 2, starting).await {
+        // It was faster.
+        Ok(Ok(Ok(library))) => close(library).await,
+        _ => closed(),
     }
-    say("\nclosing …\n", true);
+}
+
+async fn close(library: Library) -> ExitCode {
     if timeout(STOP, library.stop()).await.is_err() {
         return fail("the library was closed before everything had finished; what was answered is kept");
     }
+    closed()
+}
+
+fn closed() -> ExitCode {
     say("closed\n", true);
     ExitCode::SUCCESS
 }

@@ -9,6 +9,7 @@ use order::adapters::outbound::sqlite::SqliteOrders;
 use platform_outbox::Outbox;
 use platform_storage::LogBus;
 use rent::adapters::outbound::sqlite::SqliteRents;
+use tokio::task::spawn_blocking;
 
 use crate::data_folder::DataFolder;
 
@@ -42,23 +43,48 @@ pub enum StoresError {
     /// The view could not be asked.
     #[error(transparent)]
     Unavailable(#[from] mypage::query::Unavailable),
+    /// Opening came to no end.
+    #[error("the data folder was not opened: {0}")]
+    Failed(String),
 }
 
 impl Stores {
     /// Opens or creates all files. A view that was lost or is new is built from the topic.
-    pub async fn open(folder: &DataFolder, clock: &WireClock, partitions: u32) -> Result<Self, StoresError> {
-        let stores = Self {
+    ///
+    /// Without `partitions` the topic has as many as it had, or the default. Either part may take long, and can be
+    /// given up at any moment: nothing is changed then that the next opening would miss.
+    pub async fn open(
+        folder: &Arc<DataFolder>,
+        clock: &WireClock,
+        partitions: Option<u32>,
+    ) -> Result<Self, StoresError> {
+        let stores = {
+            // It has the folder, too: opening goes on when nobody waits for it any more.
+            let (folder, clock) = (Arc::clone(folder), clock.clone());
+            spawn_blocking(move || Self::open_files(&folder, &clock, partitions))
+                .await
+                .map_err(|error| StoresError::Failed(error.to_string()))??
+        };
+        if !stores.view.is_complete().await? {
+            mypage::rebuild::rebuild(&*stores.view, &stores.bus, contracts::TOPIC).await?;
+        }
+        Ok(stores)
+    }
+
+    /// Blocks.
+    fn open_files(
+        folder: &DataFolder,
+        clock: &WireClock,
+        partitions: Option<u32>,
+    ) -> Result<Self, StoresError> {
+        Ok(Self {
             orders: SqliteOrders::open(&folder.file("order.db"), clock.clone())?,
             rents: SqliteRents::open(&folder.file("rent.db"), clock.clone())?,
             deliveries: SqliteDeliveries::open(&folder.file("delivery.db"), clock.clone())?,
             bus: LogBus::open(&folder.file("bus.db"), partitions)?,
             // Last: opening it writes into it, and a library that does not start changes nothing.
             view: Arc::new(RedbView::open(&folder.file("mypage.redb"))?),
-        };
-        if !stores.view.is_complete().await? {
-            mypage::rebuild::rebuild(&*stores.view, &stores.bus, contracts::TOPIC).await?;
-        }
-        Ok(stores)
+        })
     }
 
     /// What is committed and not published yet.

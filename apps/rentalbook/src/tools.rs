@@ -1,10 +1,9 @@
 //! The tools, on a data folder. A running library runs them itself, asked over its socket; otherwise they open the
 //! folder.
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use contracts::{TOPIC, Timestamp, WireClock};
-use mypage::adapters::outbound::redb::RedbView;
 use platform_event_bus::{DeadLetter, DeadLetters};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use crate::{
     control,
     data_folder::DataFolder,
     embedded::Services,
+    scratch::Scratch,
     stores::Stores,
 };
 
@@ -41,7 +41,7 @@ pub struct Toolbox {
     /// The files.
     pub stores: Stores,
     /// Where files that are only needed for a while are made.
-    pub scratch: PathBuf,
+    pub scratch: Scratch,
     /// The services, in a running library.
     pub services: Option<Arc<Services>>,
 }
@@ -50,27 +50,36 @@ pub struct Toolbox {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a tool on `data`: in the library that runs there, or here.
-pub async fn run(data: &std::path::Path, tool: &Tool) -> Outcome {
+pub async fn run(data: &Path, tool: &Tool) -> Outcome {
     match control::ask(data, tool).await {
         Ok(Some(outcome)) => return outcome,
         Ok(None) => {}
         Err(error) => return Outcome::failed(error),
     }
-    if !data.exists() {
+    if let Some(nothing) = nothing_there(data) {
         return Outcome::failed(format!(
-            "there is no data folder {}; give the library's folder with --data or RENTALBOOK_DATA",
-            data.display()
+            "{nothing}; give the library's folder with --data or RENTALBOOK_DATA"
         ));
     }
     let folder = match DataFolder::open(data) {
-        Ok(folder) => folder,
+        Ok(folder) => Arc::new(folder),
         Err(error) => return Outcome::failed(error),
     };
-    // The audit and the letters do not publish, so neither clock nor number of partitions matters.
-    match Stores::open(&folder, &WireClock::default(), platform_event_bus::DEFAULT_PARTITIONS).await {
-        Ok(stores) => Toolbox { stores, scratch: folder.path().to_owned(), services: None }.run(tool).await,
+    // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
+    match Stores::open(&folder, &WireClock::default(), None).await {
+        Ok(stores) => Toolbox { stores, scratch: Scratch::of(&folder), services: None }.run(tool).await,
         Err(error) => Outcome::failed(error),
     }
+}
+
+/// What is said of a place where no library has ever been. Opened, it would become an empty one, which has no
+/// breach.
+fn nothing_there(data: &Path) -> Option<String> {
+    if !data.exists() {
+        return Some(format!("there is no data folder {}", data.display()));
+    }
+    let has_none = ["order.db", "bus.db"].iter().all(|file| !data.join(file).exists());
+    has_none.then(|| format!("there is no library in {}", data.display()))
 }
 
 impl Toolbox {
@@ -86,8 +95,7 @@ impl Toolbox {
     }
 
     async fn audit(&self) -> Outcome {
-        let scratch = self.scratch.join(format!("audit-{}.redb", std::process::id()));
-        let rebuilt = match RedbView::open(&scratch) {
+        let rebuilt = match self.scratch.view() {
             Ok(view) => view,
             Err(error) => return Outcome::failed(error),
         };
@@ -105,12 +113,7 @@ impl Toolbox {
             // Where nothing runs, nothing will change.
             patience: if self.services.is_some() { PATIENCE } else { Duration::ZERO },
         };
-        let report = audit.run().await;
-        drop(audit);
-        if let Err(error) = std::fs::remove_file(&scratch) {
-            tracing::warn!(%error, file = %scratch.display(), "a file that is not needed any more stays behind");
-        }
-        match report {
+        match audit.run().await {
             Ok(report) => Outcome { code: u8::from(!report.breaches.is_empty()), text: report.to_string() },
             Err(error) => Outcome::failed(error),
         }

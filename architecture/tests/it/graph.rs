@@ -37,8 +37,8 @@ pub(crate) fn planted(name: &str, folder: &str, dependencies: &[&str]) -> Vec<Pa
     }]
 }
 
-/// All packages of the workspace.
-pub(crate) fn packages() -> Vec<Package> {
+/// What Cargo says of the workspace.
+pub(crate) fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -46,7 +46,12 @@ pub(crate) fn packages() -> Vec<Package> {
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    serde_json::from_slice(&output.stdout).expect("cargo writes JSON")
+}
+
+/// All packages of the workspace.
+pub(crate) fn packages() -> Vec<Package> {
+    let metadata = metadata();
     let packages: Vec<_> = metadata["packages"].as_array().expect("packages").iter().map(package).collect();
     assert!(packages.len() > CONTEXTS.len(), "the workspace has its packages");
     packages

@@ -4,6 +4,7 @@
 //! where it has to find nothing, and on a planted violation, which it has to find: a guard that cannot fail guards
 //! nothing.
 
+mod commands;
 mod contexts;
 mod design;
 mod documents;

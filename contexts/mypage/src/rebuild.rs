@@ -11,7 +11,8 @@ use crate::{
 /// Most records of one transaction. Nobody waits for a rebuild, so the batches are large.
 const BATCH: usize = 10_000;
 
-/// Why the view was not rebuilt. The live view is as it was; rebuilding again may help.
+/// Why the view was not rebuilt. The live view is as it was, or the new one where that has taken its place and the
+/// system does not say that this will last; rebuilding again may help.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RebuildError {
     /// The topic cannot be read.

@@ -28,6 +28,19 @@ pub enum OpenError {
         /// Schema version of this program.
         known: u32,
     },
+    /// A log that was made with more partitions: the events of the others would never be read.
+    #[error(
+        "the data file {path} has {least} partitions, which cannot become {asked}: leave the number away, or give \
+         {least} or more; nothing was changed"
+    )]
+    FewerPartitions {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        asked: u32,
+        /// What it has.
+        least: u32,
+    },
     /// No room, no permission, no folder.
     #[error("the data file {path} cannot be opened for writing: {reason}")]
     Unusable {

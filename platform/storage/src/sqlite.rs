@@ -57,10 +57,22 @@ impl Sqlite {
         migrations: &[Migration],
         durability: Durability,
     ) -> Result<Self, OpenError> {
+        Self::open_with(path, component, migrations, durability, |_| Ok(())).map(|(store, ())| store)
+    }
+
+    /// The same, with something that has to be settled in the file before anybody uses it.
+    pub(crate) fn open_with<T>(
+        path: &Path,
+        component: &'static str,
+        migrations: &[Migration],
+        durability: Durability,
+        settle: impl FnOnce(&Connection) -> Result<T, OpenError>,
+    ) -> Result<(Self, T), OpenError> {
         let failed = |error: rusqlite::Error| error::open_error(path, &error);
         let mut connection = Connection::open(path).map_err(failed)?;
         configure(&connection, durability).map_err(failed)?;
         schema::migrate(&mut connection, path, component, migrations)?;
+        let settled = settle(&connection)?;
         let next_seq: i64 = connection
             .query_row("SELECT coalesce(max(seq), 0) + 1 FROM outbox", [], |row| row.get(0))
             .map_err(failed)?;
@@ -89,7 +101,7 @@ impl Sqlite {
             readers,
             unpublished,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok((Self { shared: Arc::new(shared) }, settled))
     }
 
     /// Runs `write` in a transaction that it may share with others, and returns when it is durable.

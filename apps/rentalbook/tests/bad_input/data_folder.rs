@@ -113,3 +113,29 @@ fn a_data_folder_that_is_a_file_is_told() {
     }
     assert_eq!(fs::read_to_string(&file).expect("the file"), "not a folder");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fewer_partitions_than_the_folder_has_are_refused() {
+    let home = Home::new();
+    home.open_with(&["--partitions", "24"]).await.close().await;
+    let running = home.open().await;
+    for n in 0..40 {
+        let order = home.an_order(&format!("book {n}")).await;
+        home.until(&format!("/mypages/{order}"), "Ship").await;
+    }
+    running.close().await;
+
+    let data = home.data().display().to_string();
+    let started = run(&as_tested(), &["--data", &data, "--partitions", "12", "--gateway-port", "0"]);
+    let said = String::from_utf8(started.stderr).expect("UTF-8");
+    assert!(started.status.code() == Some(1) && started.stdout.is_empty(), "{said}");
+    assert!(said.contains("has 24 partitions, which cannot become 12") && is_one_sentence(&said), "{said}");
+
+    // The option was forgotten above: the folder has remembered it. The events are in more than twelve.
+    home.is_clean().await;
+    let topic = Connection::open(home.data().join("bus.db")).expect("the file");
+    let largest: u32 = topic
+        .query_row(r#"SELECT max("partition") FROM records"#, [], |row| row.get(0))
+        .expect("the largest partition");
+    assert!(largest >= 12, "{largest}");
+}

@@ -3,6 +3,7 @@
 mod ending;
 mod headers;
 pub(crate) mod raw;
+mod starting;
 
 use std::time::{Duration, Instant};
 

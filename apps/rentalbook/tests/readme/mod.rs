@@ -4,9 +4,9 @@ mod blocks;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -22,9 +22,16 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Longest time that a look is repeated: what it shows follows events.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Longest time until the library is open: what is not up to date is built first.
+const BUILDING: Duration = Duration::from_secs(900);
+
+/// The folder of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 #[test]
@@ -38,10 +45,12 @@ fn both_readmes_have_the_same_commands_with_the_same_results() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_readmes_do_what_they_say() {
-    let program = program::as_released();
+    // Nobody wants a test to build for minutes.
+    program::as_released();
     // They are the same, so one run is a run of both.
     let mut steps = steps(&read("README.md")).into_iter();
-    assert_eq!(steps.next().expect("a first step").command, "make run");
+    let first = steps.next().expect("a first step");
+    assert_eq!(first.command, "make run");
     for port in PORTS {
         let free = std::net::TcpListener::bind(("127.0.0.1", port));
         assert!(
@@ -49,60 +58,75 @@ async fn the_commands_of_the_readmes_do_what_they_say() {
             "port {port} is in use; the commands of the README need it: stop what listens there"
         );
     }
-    let place = Place::new(&program);
+    let place = Place::new();
 
-    let library = place.make_run().await;
+    let mut library = place.run_library(&first.command).await;
     for step in steps {
         tokio::time::sleep(PAUSE).await;
         place.follow(&step).await;
     }
-    drop(library);
+    library.ctrl_c();
+    platform_testkit::until("the library is closed", async || place.said().ends_with("closed\n")).await;
 }
 
-/// A folder to stand in, with `make` and `cargo` that run the released program instead of building it.
+/// The folder of the repository with a data folder that is elsewhere, so that a developer's own is left alone.
 struct Place {
     folder: tempfile::TempDir,
-    path: String,
 }
 
 impl Place {
-    fn new(program: &Path) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let bin = folder.path().join("bin");
-        fs::create_dir(&bin).expect("a folder");
-        let program = program.display();
-        shim(&bin.join("make"), &format!("[ \"$*\" = run ] && exec '{program}'"));
-        let cargo =
-            format!("[ \"$1 $2 $3 $4\" = 'run --release -q --' ] && shift 4 && exec '{program}' \"$@\"");
-        shim(&bin.join("cargo"), &cargo);
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("PATH"));
-        Self { folder, path }
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
+    /// A line as somebody types it: without the marks that Cargo and make leave on what they run.
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new("bash");
-        command.args(["-c", line]).current_dir(self.folder.path()).env("PATH", &self.path);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RENTALBOOK_")) {
+        command.args(["-c", line]).current_dir(root());
+        let of_cargo = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "RENTALBOOK_", "MAKE"];
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in names.filter(|name| of_cargo.iter().any(|mark| name.starts_with(mark))) {
             command.env_remove(name);
         }
+        for name in ["CARGO", "MFLAGS", "OUT_DIR"] {
+            command.env_remove(name);
+        }
+        command.env("RENTALBOOK_DATA", self.folder.path().join("data"));
         command
     }
 
+    fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    /// What the library has said.
+    fn said(&self) -> String {
+        self.file("stdout")
+    }
+
     /// The first terminal.
-    async fn make_run(&self) -> Guard {
+    async fn run_library(&self, line: &str) -> Terminal {
         let stdout = fs::File::create(self.folder.path().join("stdout")).expect("a file");
         let stderr = fs::File::create(self.folder.path().join("stderr")).expect("a file");
-        // With `exec` at every step the shell becomes the program, so that killing it ends the library.
-        let child = self.command("exec make run").stdout(stdout).stderr(stderr).spawn().expect("it starts");
-        let guard = Guard(child);
+        let mut command = self.command(line);
+        // A group of their own, as in a terminal: Ctrl-C is for make and for the library.
+        let child = command
+            .process_group(0)
+            .stdout(stdout)
+            .stderr(stderr)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("bash");
+        let mut terminal = Terminal(child);
         let http = Http::new(PORTS);
         let start = Instant::now();
         while http.get(4, "/actuator/health").await.is_none_or(|answer| answer.status != 200) {
-            let said = || fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default();
-            assert!(start.elapsed() < PATIENCE, "it never opened: {}", said());
+            let ended = terminal.0.try_wait().expect("a status");
+            assert!(ended.is_none(), "{line}: {}", self.file("stderr"));
+            assert!(start.elapsed() < BUILDING, "it never opened: {}", self.file("stderr"));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        guard
+        terminal
     }
 
     /// The second terminal. Looks are repeated until they show what they must; changes are not.
@@ -122,18 +146,24 @@ impl Place {
     }
 }
 
-fn shim(path: &PathBuf, script: &str) {
-    let refuse = "echo \"this test knows no $0 $*\" >&2; exit 64";
-    fs::write(path, format!("#!/bin/bash\n{script}\n{refuse}\n")).expect("a file");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("permissions");
+/// The processes of the first terminal; killed when the test ends, however that is.
+struct Terminal(Child);
+
+impl Terminal {
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+    }
+
+    fn ctrl_c(&mut self) {
+        self.signal("-INT");
+    }
 }
 
-/// The library of the first terminal; killed when the test ends, however that is.
-struct Guard(std::process::Child);
-
-impl Drop for Guard {
+impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // The group's id is still ours until its first process is waited for.
+        self.signal("-KILL");
         let _ = self.0.wait();
     }
 }

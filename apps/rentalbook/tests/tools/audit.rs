@@ -20,6 +20,17 @@ async fn a_library_in_order_is_clean_running_and_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_audits_at_once_do_not_disturb_each_other() {
+    let home = Home::with_four_orders().await;
+    let running = home.open().await;
+    let audits = (0..4).map(|_| home.done(&["audit"]));
+    for report in futures_util::future::join_all(audits).await {
+        assert!(report.starts_with("4 orders and ") && report.ends_with("clean\n"), "{report}");
+    }
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rent_that_somebody_asked_for_directly_is_foreign_and_no_breach() {
     let home = Home::new();
     let running = home.open().await;

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use contracts::{Event, EventKind, TOPIC, Timestamp, WireClock};
 use mypage::{adapters::outbound::redb::RedbView, projection::OrderFact, query::View as _};
-use platform_event_bus::{DEFAULT_PARTITIONS, EventBus as _, Headers, NewRecord};
+use platform_event_bus::{EventBus as _, Headers, NewRecord};
 use platform_storage::{LogBus, rusqlite::Connection};
 
 use super::home::{Home, copy_files};
@@ -39,7 +39,7 @@ async fn publish(data: &Path, order_id: i64, kind: EventKind) {
         headers: Headers::new(contracts::headers(&event)),
         value: event.encode(&WireClock::default()),
     };
-    let bus = LogBus::open(&data.join("bus.db"), DEFAULT_PARTITIONS).expect("the topic");
+    let bus = LogBus::open(&data.join("bus.db"), None).expect("the topic");
     bus.publish(TOPIC, vec![record]).await.expect("published");
 }
 

@@ -1,5 +1,5 @@
 use contracts::{HEADER_EVENT_TYPE, TOPIC};
-use platform_event_bus::{DEFAULT_PARTITIONS, EventBus as _, Headers, NewRecord};
+use platform_event_bus::{EventBus as _, Headers, NewRecord};
 use platform_storage::LogBus;
 
 use super::{home::Home, is_one_sentence};
@@ -13,7 +13,7 @@ async fn publish_poison(home: &Home) {
         headers: Headers::new([(HEADER_EVENT_TYPE, &b"Rented"[..]), ("trace", &b"abc"[..])]),
         value: POISON.into(),
     };
-    let bus = LogBus::open(&home.data().join("bus.db"), DEFAULT_PARTITIONS).expect("the topic");
+    let bus = LogBus::open(&home.data().join("bus.db"), None).expect("the topic");
     bus.publish(TOPIC, vec![record]).await.expect("published");
 }
 

@@ -39,7 +39,13 @@ impl Home {
     }
 
     pub(crate) async fn open(&self) -> Program {
-        Program::open(&as_tested(), &self.data(), self.ports, &["--suspended-customers", "lee"]).await
+        self.open_with(&[]).await
+    }
+
+    /// Opens it with further options.
+    pub(crate) async fn open_with(&self, more: &[&str]) -> Program {
+        let more = [&["--suspended-customers", "lee"], more].concat();
+        Program::open(&as_tested(), &self.data(), self.ports, &more).await
     }
 
     pub(crate) async fn tool(&self, args: &[&str]) -> (String, i32) {

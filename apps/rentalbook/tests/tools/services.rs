@@ -64,3 +64,21 @@ async fn without_a_data_folder_every_tool_says_so() {
     }
     assert!(!home.data().exists(), "a tool makes no library");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_folder_without_a_library_every_tool_says_so_and_makes_none() {
+    let home = Home::new();
+    std::fs::create_dir(home.data()).expect("a folder");
+    std::fs::write(home.data().join("letter.txt"), "a folder of somebody else").expect("a file");
+    let tools: [&[&str]; 4] = [&["audit"], &["stop", "rent"], &["rebuild-view"], &["dlq", "list"]];
+    for tool in tools {
+        let (said, code) = home.tool(tool).await;
+        let sentence = format!("there is no library in {}", home.data().display());
+        assert!(code == 1 && said.starts_with(&sentence) && is_one_sentence(&said), "{tool:?}: {said}");
+    }
+    let names: Vec<_> = std::fs::read_dir(home.data())
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names, ["letter.txt"]);
+}

@@ -2,11 +2,12 @@
 
 mod group_commit;
 mod opening;
+mod partitions;
 mod relay;
 
 use std::{path::Path, sync::Arc};
 
-use platform_event_bus::{DEFAULT_PARTITIONS, EventBus, contract};
+use platform_event_bus::{EventBus, contract};
 use platform_storage::{Durability, LogBus, Sqlite};
 
 const NOTES: &str =
@@ -22,7 +23,7 @@ async fn the_log_keeps_the_contract_of_an_event_bus() {
     // Each opening is a bus of its own on the same file, as after a restart.
     let path = folder.path().join("bus.db");
     contract::run(async || {
-        Arc::new(LogBus::open(&path, DEFAULT_PARTITIONS).expect("the log opens again")) as Arc<dyn EventBus>
+        Arc::new(LogBus::open(&path, None).expect("the log opens again")) as Arc<dyn EventBus>
     })
     .await;
 }

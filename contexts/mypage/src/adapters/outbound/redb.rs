@@ -9,6 +9,7 @@ mod rebuild;
 mod rows;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -174,9 +175,17 @@ impl Shared {
         // The live view has it. A new view that could not take it would lack it for ever, so that one is given up.
         if let Some(error) = rebuilding.as_ref().and_then(|new| new.apply(changes).err()) {
             warn!(%error, "the rebuild of the view is given up");
-            *rebuilding = None;
+            self.give_up(&mut rebuilding);
         }
         Ok(())
+    }
+
+    /// Ends the rebuild that is under way, if there is one. Whatever cannot be removed now is removed before the next
+    /// rebuild and at the next start.
+    fn give_up(&self, rebuilding: &mut Option<Arc<ViewFile>>) {
+        if rebuilding.take().is_some() {
+            let _ = fs::remove_file(rebuild_path(&self.path));
+        }
     }
 }
 
