@@ -1,4 +1,6 @@
-//! What tests of every crate share: waiting for a state instead of sleeping.
+//! What tests of every crate share: waiting for a state instead of sleeping, and real engines.
+
+pub mod postgres;
 
 use std::time::Duration;
 
