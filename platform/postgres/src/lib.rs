@@ -1,0 +1,30 @@
+//! PostgreSQL as the durable store of a service that runs in many processes: group commit, kept totals, ids, an
+//! outbox that one process publishes at a time, versioned migrations.
+
+mod change;
+mod connect;
+mod doubt;
+mod error;
+mod group_commit;
+mod ids;
+mod locks;
+mod outbox;
+mod pool;
+mod postgres;
+mod schema;
+mod secret;
+mod settings;
+mod statements;
+mod table;
+mod totals;
+
+pub use change::{Change, Row, Saved};
+pub use error::{OpenError, StoreError};
+pub use outbox::PostgresOutbox;
+pub use postgres::Postgres;
+pub use schema::Migration;
+pub use secret::Secret;
+pub use settings::{Mistake, Settings, Tls};
+pub use table::{Column, Kind, Table, Value};
+
+pub use tokio_postgres;

@@ -1,0 +1,32 @@
+//! A text that is never shown.
+
+use std::{fmt, path::Path};
+
+/// A password. It is in no log: neither `Debug` nor an error of this crate shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret that somebody has in hand.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The content of a file without the line break at its end: as Kubernetes and Docker hand secrets over.
+    pub fn read(path: &Path) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        Ok(Self(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// The text itself, for whoever has to present it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use platform_outbox::Outbox as _;
+use platform_postgres::{OpenError, Postgres, Secret, Settings};
+use platform_testkit::postgres::PostgresServer;
+
+use crate::{MIGRATIONS, NOTES, a_database, a_store, new, notes, save, settings};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_together_migrate_once() {
+    let settings = Arc::new(a_database());
+    let starts = (0..4).map(|_| {
+        let settings = Arc::clone(&settings);
+        tokio::spawn(async move { a_store(&settings).await })
+    });
+    for (id, start) in (1..).zip(starts.collect::<Vec<_>>()) {
+        let store = start.await.expect("no panic");
+        save(&store, new(id)).await.expect("saved");
+        assert!(store.is_ready());
+    }
+    let store = a_store(&settings).await;
+    assert_eq!(notes(&store).await.len(), 4);
+    let versions = store.query("SELECT component, version FROM schema ORDER BY 1", &[]).await.expect("rows");
+    let versions: Vec<(String, i32)> = versions.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(versions, [("notes".to_owned(), 1), ("platform".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn migrations_run_once_and_in_sequence_and_a_newer_database_is_refused() {
+    let settings = a_database();
+    drop(a_store(&settings).await);
+    let later = [MIGRATIONS[0], "ALTER TABLE notes ADD COLUMN colour text"];
+    for _ in 0..2 {
+        let store = Postgres::open(&settings, "notes", &later, &NOTES).await.expect("migrated");
+        store.query("SELECT colour FROM notes", &[]).await.expect("the column");
+    }
+    let refused = Postgres::open(&settings, "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
+    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused}");
+    assert!(refused.to_string().contains("newer version of this program"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_nothing_behind() {
+    let settings = a_database();
+    let broken = ["CREATE TABLE notes (id bigint)", "CREATE NONSENSE"];
+    let refused = Postgres::open(&settings, "notes", &broken, &NOTES).await.err().expect("refused");
+    assert!(refused.to_string().contains("NONSENSE"), "{refused}");
+    drop(a_store(&settings).await);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said() {
+    let absent = Settings { database: "no_such_database".to_owned(), ..a_database() };
+    let refused = Postgres::open(&absent, "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
+    assert!(refused.to_string().contains("\"no_such_database\" does not exist"), "{refused}");
+    let nobody = Settings { port: 1, ..a_database() };
+    let refused = Postgres::open(&nobody, "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
+    assert!(refused.to_string().contains("127.0.0.1:1 cannot be used"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_may_demand_user_and_password() {
+    let server = PostgresServer::with_password("ge heim");
+    let with = |password: Option<&str>| Settings {
+        password: password.map(Secret::new),
+        ..settings(&server, "postgres".to_owned())
+    };
+    for wrong in [None, Some("falsch")] {
+        let refused = Postgres::open(&with(wrong), "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
+        let told = format!("{refused} {refused:?}");
+        assert!(told.contains("password") && !told.contains("falsch"), "{told}");
+    }
+    let settings = with(Some("ge heim"));
+    assert!(!format!("{settings:?}").contains("heim"), "{settings:?}");
+    let store = a_store(&settings).await;
+    save(&store, new(1)).await.expect("saved");
+    assert_eq!(notes(&store).await.len(), 1);
+    assert_eq!(store.outbox().read(0, 10).await.expect("rows").len(), 1);
+}
