@@ -1,5 +1,5 @@
-# The commands that people, README and CI use. Nothing here needs more than Rust and a C compiler, but for
-# `lint`, which installs cargo-deny where it is missing.
+# The commands that people, README and CI use. Nothing here needs more than Rust and a C compiler, but for `lint`,
+# which installs cargo-deny where it is missing, and `test`, which installs and starts a real PostgreSQL.
 
 CARGO ?= cargo
 
@@ -9,15 +9,15 @@ run: ## Run the library on this machine
 	$(CARGO) run --release
 
 test: release ## Run every test; the killing and the README tests drive the release binary
-	$(CARGO) test --workspace --lib --bins --tests
+	$(CARGO) test --workspace --all-features --lib --bins --tests
 
 release:
 	$(CARGO) build --release -p rentalbook
 
 lint: ## What CI checks beside the tests
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --all-features --no-deps --document-private-items
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check bans licenses sources
 

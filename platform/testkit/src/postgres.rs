@@ -18,8 +18,10 @@ use std::{
 /// The administrator of every server.
 pub const USER: &str = "postgres";
 
+const OPTIONS: [&str; 2] = ["max_connections=300", "shared_buffers=64MB"];
+
 /// What a test loses by a power cut may be lost.
-const OPTIONS: [&str; 3] = ["fsync=off", "max_connections=300", "shared_buffers=64MB"];
+const FOR_TESTS: &str = "fsync=off";
 
 /// A server with a port and a folder of its own. When it is dropped, or its process ends in whatever way, the server
 /// is stopped and the folder removed.
@@ -27,6 +29,7 @@ pub struct PostgresServer {
     port: u16,
     folder: PathBuf,
     password_file: Option<PathBuf>,
+    options: Vec<&'static str>,
     databases: AtomicU32,
     holder: Child,
 }
@@ -42,20 +45,27 @@ impl PostgresServer {
     /// A server of its own, for a test that stops it. It lets everybody in.
     #[must_use]
     pub fn start() -> Self {
-        Self::begin(None)
+        Self::begin(None, &[FOR_TESTS])
+    }
+
+    /// A server that syncs as a real one does, for measurements.
+    #[must_use]
+    pub fn durable() -> Self {
+        Self::begin(None, &[])
     }
 
     /// A server that demands user and password (scram-sha-256).
     #[must_use]
     pub fn with_password(password: &str) -> Self {
-        Self::begin(Some(password))
+        Self::begin(Some(password), &[FOR_TESTS])
     }
 
-    fn begin(password: Option<&str>) -> Self {
+    fn begin(password: Option<&str>, options: &[&'static str]) -> Self {
+        let options: Vec<_> = OPTIONS.iter().chain(options).copied().collect();
         // Between looking for a free port and taking it somebody else may take it.
         let mut last_words = String::new();
         for _ in 0..3 {
-            match Self::try_begin(password) {
+            match Self::try_begin(password, options.clone()) {
                 Ok(server) => return server,
                 Err(words) => last_words = words,
             }
@@ -63,7 +73,7 @@ impl PostgresServer {
         panic!("no PostgreSQL for this test: {last_words}")
     }
 
-    fn try_begin(password: Option<&str>) -> Result<Self, String> {
+    fn try_begin(password: Option<&str>, options: Vec<&'static str>) -> Result<Self, String> {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
         let folder = std::env::temp_dir().join(format!("postgres-{}-{port}", std::process::id()));
@@ -75,7 +85,7 @@ impl PostgresServer {
         });
         let mut command = script("hold", &folder, port, password_file.as_deref());
         let mut holder = command
-            .args(OPTIONS)
+            .args(&options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -85,7 +95,7 @@ impl PostgresServer {
         let stdout = holder.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("the script's words");
         if line.trim() == "ready" {
-            return Ok(Self { port, folder, password_file, databases: AtomicU32::new(0), holder });
+            return Ok(Self { port, folder, password_file, options, databases: AtomicU32::new(0), holder });
         }
         let ended = holder.wait_with_output().expect("the script ends");
         Err(String::from_utf8_lossy(&ended.stderr).into_owned())
@@ -112,7 +122,7 @@ impl PostgresServer {
 
     /// Starts it again after [`PostgresServer::kill`], where it was.
     pub fn start_again(&self) {
-        self.run("start", &OPTIONS);
+        self.run("start", &self.options);
     }
 
     fn run(&self, command: &str, arguments: &[&str]) {

@@ -5,6 +5,8 @@ mod events;
 mod http;
 mod outbox;
 mod permutations;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod races;
 
 use std::sync::{

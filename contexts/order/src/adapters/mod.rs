@@ -9,8 +9,11 @@ pub mod inbound {
 /// What order calls.
 pub mod outbound {
     pub mod clock;
+    mod columns;
     pub mod guarded_desk;
     pub mod memory;
+    #[cfg(feature = "postgres")]
+    pub mod postgres;
     pub mod sqlite;
     mod wire;
 }

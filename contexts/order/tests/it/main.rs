@@ -8,6 +8,8 @@ mod http;
 mod outbox;
 mod permutations;
 mod place_order;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod resume_orders;
 mod support;
 

@@ -9,7 +9,10 @@ pub mod inbound {
 /// What rent calls.
 pub mod outbound {
     pub mod clock;
+    mod columns;
     pub mod memory;
+    #[cfg(feature = "postgres")]
+    pub mod postgres;
     pub mod sqlite;
     mod wire;
 }

@@ -16,10 +16,13 @@ use platform_storage::{
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
-use super::wire;
+use super::{
+    columns::{STATUS_WORDS_IN_ORDER, state_column, state_of},
+    wire,
+};
 use crate::{
     application::ports::{Conflict, DeliveryStore, PageQuery, Save, SortField, Unavailable},
-    domain::{Customer, Delivery, DeliveryId, DeliveryState, Moment, OrderId, Version},
+    domain::{Customer, Delivery, DeliveryId, Moment, OrderId, Version},
 };
 
 const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001_deliveries.sql")];
@@ -181,27 +184,9 @@ fn update(tx: &Tx<'_>, expected: Version, delivery: &Delivery) -> rusqlite::Resu
     ))
 }
 
-fn state_column(state: DeliveryState) -> i64 {
-    match state {
-        DeliveryState::ReleaseRemembered => 0,
-        DeliveryState::Held => 1,
-        DeliveryState::Released => 2,
-        DeliveryState::HandedOver => 3,
-        DeliveryState::Canceled => 4,
-        DeliveryState::Tombstone => 5,
-    }
-}
-
 fn read_delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
-    let state = match row.get(3)? {
-        0 => DeliveryState::ReleaseRemembered,
-        1 => DeliveryState::Held,
-        2 => DeliveryState::Released,
-        3 => DeliveryState::HandedOver,
-        4 => DeliveryState::Canceled,
-        5 => DeliveryState::Tombstone,
-        unknown => return Err(rusqlite::Error::IntegralValueOutOfRange(3, unknown)),
-    };
+    let number = row.get(3)?;
+    let state = state_of(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?;
     Ok(Delivery {
         order_id: OrderId(row.get(0)?),
         id: row.get::<_, Option<i64>>(1)?.map(DeliveryId),
@@ -226,8 +211,7 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
             let column = match field {
                 SortField::Id => "id",
                 SortField::OrderId => "order_id",
-                // Ship, Ship Canceled, Shipped: as the words sort.
-                SortField::Status => "CASE state WHEN 3 THEN 2 WHEN 4 THEN 1 ELSE 0 END",
+                SortField::Status => STATUS_WORDS_IN_ORDER,
                 SortField::Customer => "customer",
                 SortField::CreatedAt => "created_at",
                 SortField::ChangedAt => "changed_at",

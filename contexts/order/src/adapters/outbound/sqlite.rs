@@ -16,10 +16,13 @@ use platform_storage::{
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
-use super::wire;
+use super::{
+    columns::{STATUS_WORDS_IN_ORDER, reasons, state_columns, state_of},
+    wire,
+};
 use crate::{
     application::ports::{Conflict, Due, OrderStore, PageQuery, Revocation, Save, SortField, Unavailable},
-    domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version},
+    domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version},
 };
 
 const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001_orders.sql")];
@@ -236,29 +239,9 @@ fn update(tx: &Tx<'_>, expected: Version, order: &Order) -> rusqlite::Result<usi
     ))
 }
 
-fn state_columns(state: &OrderState) -> (i64, Option<&str>) {
-    match state {
-        OrderState::Pending => (0, None),
-        OrderState::Ordered => (1, None),
-        OrderState::Rejected(Rejection::Rule(reason)) => (2, Some(reason)),
-        OrderState::Rejected(Rejection::Unavailable) => (3, None),
-        OrderState::Cancelling => (4, None),
-        OrderState::Canceled => (5, None),
-        OrderState::Shipped => (6, None),
-    }
-}
-
 fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
-    let state = match (row.get(3)?, row.get::<_, Option<String>>(4)?) {
-        (0, None) => OrderState::Pending,
-        (1, None) => OrderState::Ordered,
-        (2, Some(reason)) => OrderState::Rejected(Rejection::Rule(reason)),
-        (3, None) => OrderState::Rejected(Rejection::Unavailable),
-        (4, None) => OrderState::Cancelling,
-        (5, None) => OrderState::Canceled,
-        (6, None) => OrderState::Shipped,
-        (unknown, _) => return Err(rusqlite::Error::IntegralValueOutOfRange(3, unknown)),
-    };
+    let number = row.get(3)?;
+    let state = state_of(number, row.get(4)?).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?;
     let item = Item::parse(row.get_ref(1)?.as_str()?).ok_or(rusqlite::Error::InvalidQuery)?;
     Ok(Order {
         id: OrderId(row.get(0)?),
@@ -275,8 +258,7 @@ fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
 }
 
 fn order_by(sort: &[(SortField, bool)]) -> String {
-    // Unavailability has a reason, too, which is the program's and not the row's.
-    let reasons = format!("CASE state WHEN 3 THEN '{}' ELSE reason END", Rejection::Unavailable.reason());
+    let reasons = reasons();
     let mut terms: Vec<_> = sort
         .iter()
         .map(|(field, descending)| {
@@ -298,9 +280,6 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
     }
     terms.join(", ")
 }
-
-/// Order Cancel, Order Canceled, Order Rejected, Ordered, Pending, Shipped: as the words sort.
-const STATUS_WORDS_IN_ORDER: &str = "CASE state WHEN 4 THEN 0 WHEN 5 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 2 WHEN 1 THEN 3 WHEN 0 THEN 4 ELSE 5 END";
 
 impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {

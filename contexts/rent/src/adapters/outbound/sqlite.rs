@@ -16,10 +16,13 @@ use platform_storage::{
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
-use super::wire;
+use super::{
+    columns::{state_columns, state_of},
+    wire,
+};
 use crate::{
     application::ports::{Conflict, PageQuery, RentStore, Save, SortField, Unavailable},
-    domain::{Copy, Customer, Moment, OrderId, Rent, RentId, RentState, Version},
+    domain::{Customer, Moment, OrderId, Rent, RentId, Version},
 };
 
 const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001_rents.sql")];
@@ -177,27 +180,9 @@ fn update(tx: &Tx<'_>, expected: Version, rent: &Rent) -> rusqlite::Result<usize
     .execute((rent.id.0, expected.0, state, reason, rent.version.0, rent.changed_at.0))
 }
 
-fn state_columns(state: &RentState) -> (i64, Option<&str>) {
-    match state {
-        RentState::Rented => (0, None),
-        RentState::WithCourier => (1, None),
-        RentState::Canceled(Copy::Refused(reason)) => (2, Some(reason)),
-        RentState::Canceled(Copy::Tombstone) => (3, None),
-        RentState::Canceled(Copy::Bound) => (4, None),
-        RentState::Canceled(Copy::Free) => (5, None),
-    }
-}
-
 fn read_rent(row: &Row<'_>) -> rusqlite::Result<Rent> {
-    let state = match (row.get(3)?, row.get::<_, Option<String>>(4)?) {
-        (0, None) => RentState::Rented,
-        (1, None) => RentState::WithCourier,
-        (2, Some(reason)) => RentState::Canceled(Copy::Refused(reason)),
-        (3, None) => RentState::Canceled(Copy::Tombstone),
-        (4, None) => RentState::Canceled(Copy::Bound),
-        (5, None) => RentState::Canceled(Copy::Free),
-        (unknown, _) => return Err(rusqlite::Error::IntegralValueOutOfRange(3, unknown)),
-    };
+    let number = row.get(3)?;
+    let state = state_of(number, row.get(4)?).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, number))?;
     Ok(Rent {
         id: RentId(row.get(0)?),
         order_id: OrderId(row.get(1)?),
