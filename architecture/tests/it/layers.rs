@@ -18,7 +18,8 @@ const OUTSIDE: [&str; 8] = ["fs", "net", "time", "io", "process", "thread", "env
 const NOT_PURE: [&str; 4] = ["async", "await", "SystemTime", "Instant"];
 
 /// Crates that keep rows.
-const STORES: [&str; 5] = ["rusqlite", "redb", "platform_storage", "tokio_postgres", "redis"];
+const STORES: [&str; 6] =
+    ["rusqlite", "redb", "platform_storage", "platform_postgres", "tokio_postgres", "redis"];
 
 /// Runs `rule` on every path of the code of every file in `layer` of a context.
 fn in_layer(sources: &[Source], layer: &str, rule: impl Fn(&str, &Path) -> Option<String>) -> Vec<String> {
