@@ -13,6 +13,10 @@ const QUIET_BEFORE_PROBES: Duration = Duration::from_secs(5);
 const BETWEEN_PROBES: Duration = Duration::from_secs(2);
 const PROBES: u32 = 3;
 
+/// The server gives a statement up when its time is over, and then it is known that nothing was written. Only a
+/// server that does not even say that, so much later, leaves us in doubt.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -109,7 +113,7 @@ pub(crate) async fn within<T, E>(
 where
     Failure: From<E>,
 {
-    match timeout(deadline, statement).await {
+    match timeout(deadline + GRACE, statement).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Failure::Late(too_late(deadline))),
     }
