@@ -1,6 +1,12 @@
 //! A connection that breaks in the middle of a commit.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use platform_postgres::Saved;
 use platform_testkit::{postgres::PostgresServer, until};
@@ -24,25 +30,36 @@ async fn a_new_row_that_was_committed_is_told_as_saved() {
     // A commit is on the disk and waits for a standby that never comes.
     client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await.expect("set");
     client.batch_execute("SELECT pg_reload_conf()").await.expect("told");
-    let reload = client.query_one("SELECT 1 FROM pg_sleep(0.2)", &[]);
-    reload.await.expect("a moment");
+    // One after the other, until one of them waits.
+    let it_waits = Arc::new(AtomicBool::new(false));
     let saving = tokio::spawn({
-        let store = store.clone();
-        async move { save(&store, new(1)).await }
+        let (store, it_waits) = (store.clone(), Arc::clone(&it_waits));
+        async move {
+            for id in 1.. {
+                let answer = save(&store, new(id)).await;
+                if it_waits.load(Ordering::Relaxed) {
+                    return (id, answer);
+                }
+            }
+            unreachable!("one of them waits")
+        }
     });
     until_it_waits(&client, "SyncRep").await;
+    it_waits.store(true, Ordering::Relaxed);
     client.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.expect("set");
     server.kill();
     // Who comes meanwhile is told at once.
     until("away", async || {
-        let late = tokio::time::timeout(Duration::from_secs(1), save(&store, new(2)));
+        let late = tokio::time::timeout(Duration::from_secs(1), save(&store, new(0)));
         late.await.expect("at once").is_err()
     })
     .await;
     server.start_again();
-    assert_eq!(saving.await.expect("no panic"), Ok(Saved::Yes));
-    assert_eq!(notes(&store).await.len(), 1);
-    assert_eq!(store.known_total("notes"), 1);
+    let (last, answer) = saving.await.expect("no panic");
+    assert_eq!(answer, Ok(Saved::Yes));
+    let ids: Vec<_> = notes(&store).await.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(ids, (1..=last).collect::<Vec<_>>());
+    assert_eq!(Ok(store.known_total("notes")), store.total("notes").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
