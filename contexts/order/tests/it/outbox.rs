@@ -78,7 +78,13 @@ async fn an_event_is_one_line_with_the_keys_of_the_original_first() {
     let order = place(&orders).await;
     let at = Moment(1_604_646_451_007);
     let said = Said { fact: Fact::OrderCancelled, version: order.version, at, correlation_id: None };
-    let change = Save { expected: Some(order.version), was_pending: false, order, facts: vec![said] };
+    let change = Save {
+        expected: Some(order.version),
+        was_pending: false,
+        pending_below: None,
+        order,
+        facts: vec![said],
+    };
     assert_eq!(store.save(change).await, Ok(Ok(())));
     let rows = rows(&store).await;
     assert_eq!(
@@ -100,10 +106,12 @@ async fn a_conflict_says_nothing_and_is_counted_nowhere() {
     let late = Save {
         expected: Some(seen.version),
         was_pending: true,
+        pending_below: None,
         order: seen.clone(),
         facts: vec![said.clone()],
     };
-    let second = Save { expected: None, was_pending: false, order: seen, facts: vec![said] };
+    let second =
+        Save { expected: None, was_pending: false, pending_below: None, order: seen, facts: vec![said] };
     assert_eq!(store.save_all(vec![late, second]).await, Ok(vec![Err(Conflict), Err(Conflict)]));
     assert_eq!(rows(&store).await, said_before);
     let (found, total) =

@@ -109,19 +109,27 @@ impl OrderStore for SqliteOrders {
             .map(|change| {
                 let messages =
                     change.facts.iter().map(|said| wire::message(&change.order, said, &self.wire_clock));
-                (change.expected, messages.collect::<Vec<_>>(), pending_move(&change), change.order)
+                let pending = (pending_move(&change), change.pending_below);
+                (change.expected, messages.collect::<Vec<_>>(), pending, change.order)
             })
             .collect();
         let pending = Arc::clone(&self.pending);
         let write = move |tx: &Tx<'_>| {
-            let save = |(expected, messages, moved, order): &(_, Vec<_>, i64, Order)| {
-                let saved = save(tx, *expected, order, messages)?;
-                if saved.is_ok() {
-                    // By the writer, with the commit: a caller may have given up by then.
-                    tx.add_when_committed(&pending, *moved);
-                }
-                Ok(saved)
-            };
+            let save =
+                |(expected, messages, (moved, below), order): &(_, Vec<_>, (i64, Option<u64>), Order)| {
+                    // By the writer, which alone knows those before this one that are not committed yet.
+                    if below
+                        .is_some_and(|most| tx.number(&pending) >= i64::try_from(most).unwrap_or(i64::MAX))
+                    {
+                        return Ok(Err(Conflict));
+                    }
+                    let saved = save(tx, *expected, order, messages)?;
+                    if saved.is_ok() {
+                        // By the writer, with the commit: a caller may have given up by then.
+                        tx.add_when_committed(&pending, *moved);
+                    }
+                    Ok(saved)
+                };
             changes.iter().map(save).collect()
         };
         Ok(self.store.write(write).await?)
