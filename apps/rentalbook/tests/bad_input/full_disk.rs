@@ -220,6 +220,15 @@ async fn goes_on_when_there_is_room(room: &impl Room) {
         assert!(start.elapsed() < Duration::from_secs(30), "it never goes on: {answer:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    // The view's file is opened again by the next that is written to it.
+    while http.get(3, "/mypages").await.is_none_or(|answer| answer.status != 200) {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "the view never goes on: {}",
+            running.complaints()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let (report, code) = tool(&program, &data, &["audit"]).await;
     assert!(
         code == 0 && report.contains("clean") && !report.contains("under way"),
