@@ -32,7 +32,7 @@ use crate::{
     door::Door,
     in_process_rent::InProcessRent,
     scratch::Scratch,
-    service::{Service, Task},
+    service::{Service, Stopping, Task},
     stores::{Stores, StoresError},
     tools::Toolbox,
     version,
@@ -340,7 +340,10 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             relay(stores, Arc::new(stores.orders.outbox())),
         );
         let resuming = config.resuming;
-        move || vec![consume(), relay(), Box::pin(orders.clone().resume_orders(resuming)) as Task]
+        move |stopping: &Stopping| {
+            let resume = orders.clone().resume_orders(resuming);
+            vec![consume(stopping), relay(stopping), stopping.end(resume)]
+        }
     };
     let rent_tasks = {
         let (consume, relay) = (
@@ -352,7 +355,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             ),
             relay(stores, Arc::new(stores.rents.outbox())),
         );
-        move || vec![consume(), relay()]
+        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
     let delivery_tasks = {
         let (consume, relay) = (
@@ -364,7 +367,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             ),
             relay(stores, Arc::new(stores.deliveries.outbox())),
         );
-        move || vec![consume(), relay()]
+        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
     let mypage_tasks = {
         let consume = consumer(
@@ -373,14 +376,14 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
             SETTLE_VIEW,
         );
-        move || vec![consume()]
+        move |stopping: &Stopping| vec![consume(stopping)]
     };
     Ok(Services([
         Service::new("order", order_port, order_door, order_router, order_tasks),
         Service::new("rent", rent_port, rent_door, rent_router, rent_tasks),
         Service::new("delivery", delivery_port, delivery_door, delivery_router, delivery_tasks),
         Service::new("mypage", mypage_port, mypage_door, mypage_router, mypage_tasks),
-        Service::new("gateway", gateway_port, gateway_door, gateway_router, Vec::new),
+        Service::new("gateway", gateway_port, gateway_door, gateway_router, |_| Vec::new()),
     ]))
 }
 
@@ -390,9 +393,9 @@ fn consumer(
     group: &'static str,
     handler: Arc<dyn Handler>,
     settle_after: Duration,
-) -> impl Fn() -> Task + Send + Sync + use<> {
+) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
-    move || {
+    move |stopping| {
         let consumer = Consumer {
             bus: bus.clone(),
             topic: TOPIC.to_owned(),
@@ -402,17 +405,17 @@ fn consumer(
             gather: GATHER,
             settle_after,
         };
-        Box::pin(consumer.run())
+        Box::pin(consumer.run(stopping.clone().told()))
     }
 }
 
 /// A relay of `outbox` for every start of its service.
-fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn() -> Task + Send + Sync + use<> {
+fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
-    move || {
+    move |stopping| {
         let relay =
             Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
-        Box::pin(relay.run())
+        stopping.end(relay.run())
     }
 }
 
