@@ -47,12 +47,15 @@ const FINISH: Duration = Duration::from_millis(500);
 /// others, so it is spent twice before the end.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// New tasks for a start.
+type Tasks = Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>;
+
 /// A service that can be started and stopped.
 pub struct Service {
     name: &'static str,
     door: Arc<Door>,
     router: Router,
-    tasks: Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>,
+    tasks: Tasks,
     address: Mutex<SocketAddr>,
     running: Mutex<Option<Running>>,
 }
