@@ -1,4 +1,6 @@
-//! What tests of every crate share: waiting for a state instead of sleeping.
+//! What tests of every crate share: waiting for a state instead of sleeping, asking a router.
+
+pub mod http;
 
 use std::time::Duration;
 
