@@ -80,3 +80,11 @@ async fn an_order_that_stays_where_it_is_while_everything_runs_is_a_breach() {
     assert!(report.contains("order 3: it stays where it is") && report.contains("(invariant 8)"), "{report}");
     running.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_help_tells_the_exit_codes_and_what_is_no_breach() {
+    let help = Home::new().done(&["audit", "--help"]).await;
+    for part in ["Exit code 0: no breach", "1: breaches", "under way"] {
+        assert!(help.contains(part), "no {part} in {help}");
+    }
+}
