@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use order::application::OnRentUnavailable;
-use rentalbook::embedded::Config;
+use rentalbook::config::Config;
 
 use super::open_library::OpenLibrary;
 

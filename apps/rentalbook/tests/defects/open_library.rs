@@ -10,7 +10,8 @@ use platform_event_bus::{DeadLetter, DeadLetters, EventBus as _, GroupPosition, 
 use platform_storage::rusqlite::Connection;
 use rentalbook::{
     cli::{ServiceArg, Tool},
-    embedded::{Config, Library},
+    config::Config,
+    embedded::Library,
     stores::Stores,
 };
 use serde_json::{Value, json};

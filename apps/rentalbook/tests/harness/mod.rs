@@ -12,7 +12,8 @@ use hyper_util::{
 };
 use rentalbook::{
     cli::{ServiceArg, Tool},
-    embedded::{Config, Library},
+    config::Config,
+    embedded::Library,
 };
 use serde_json::{Value, json};
 
