@@ -3,7 +3,7 @@
 //!
 //! `RENTALBOOK_KILL_SEED` repeats the moments of an earlier run, `RENTALBOOK_KILLS` changes how many there are.
 
-mod client;
+pub(crate) mod client;
 pub(crate) mod program;
 
 use std::{

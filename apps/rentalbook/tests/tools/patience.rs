@@ -141,27 +141,36 @@ async fn pending_orders_that_nobody_resumes_are_reported_when_patience_ends() {
     assert_eq!(stuck(&files.audit(Duration::ZERO, || false).await), (vec![], 2), "closed");
 }
 
+/// Tells that everything runs, and when it is asked before the first further look, changes order 1 from its first
+/// version.
+fn changes_order_1(stores: &Stores, state: OrderState) -> impl Fn() -> bool + Send + Sync + use<> {
+    let (stores, runtime, looks) = (stores.clone(), Handle::current(), AtomicU32::new(0));
+    move || {
+        if looks.fetch_add(1, Ordering::Relaxed) == 1 {
+            let changed = Order { version: Version(2), ..an_order(1, state.clone()) };
+            tokio::task::block_in_place(|| runtime.block_on(save(&stores, Some(Version(1)), changed)));
+        }
+        true
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_orders_that_are_resumed_oldest_first_are_under_way() {
     let files = Files::with_orders(&[OrderState::Pending, OrderState::Pending, OrderState::Pending]).await;
-    let stores = files.stores.clone();
-    let (runtime, looks) = (Handle::current(), AtomicU32::new(0));
-    let report = files
-        .audit(SHORT, move || {
-            // When it looks again, rent has answered for the oldest.
-            if looks.fetch_add(1, Ordering::Relaxed) == 1 {
-                let rejected = OrderState::Rejected(Rejection::Rule("no".to_owned()));
-                let rejected = Order { version: Version(2), ..an_order(1, rejected) };
-                tokio::task::block_in_place(|| {
-                    runtime.block_on(save(&stores, Some(Version(1)), rejected));
-                });
-            }
-            true
-        })
-        .await;
+    let rejected = OrderState::Rejected(Rejection::Rule("no".to_owned()));
+    let report = files.audit(SHORT, changes_order_1(&files.stores, rejected)).await;
     let (others, first): (Vec<_>, Vec<_>) = report.breaches.iter().partition(|breach| breach.order_id > 1);
     assert!(others.is_empty() && !first.is_empty(), "only the first is at an end: {report}");
     assert_eq!(report.under_way, 2, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_changes_between_two_looks_proves_nothing() {
+    let files = Files::with_orders(&[OrderState::Pending]).await;
+    let report = files.audit(Duration::ZERO, changes_order_1(&files.stores, OrderState::Ordered)).await;
+    assert_eq!(stuck(&report), (vec![], 1), "{report}");
+    let report = files.audit(Duration::ZERO, || true).await;
+    assert!(!report.breaches.is_empty(), "now it stands still: {report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
