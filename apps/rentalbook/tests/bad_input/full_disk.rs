@@ -10,6 +10,7 @@ use std::{
 };
 
 use hyper::Method;
+use platform_testkit::until;
 use serde_json::json;
 
 use crate::{
@@ -210,25 +211,16 @@ async fn goes_on_when_there_is_room(room: &impl Room) {
     assert_eq!(orders.status, 200, "looking is still possible");
 
     room.give_back(&running);
-    let start = Instant::now();
-    loop {
+    until("it goes on", async || {
         let answer = place(100).await;
-        if answer.status == 201 {
-            answered.push(answer.number("id"));
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "it never goes on: {answer:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        let is_placed = answer.status == 201;
+        answered.extend(is_placed.then(|| answer.number("id")));
+        is_placed
+    })
+    .await;
     // The view's file is opened again by the next that is written to it.
-    while http.get(3, "/mypages").await.is_none_or(|answer| answer.status != 200) {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "the view never goes on: {}",
-            running.complaints()
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let shows = async || http.get(3, "/mypages").await.is_some_and(|answer| answer.status == 200);
+    until("the view goes on", shows).await;
     let (report, code) = tool(&program, &data, &["audit"]).await;
     assert!(
         code == 0 && report.contains("clean") && !report.contains("under way"),
