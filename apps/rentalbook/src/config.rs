@@ -104,6 +104,14 @@ impl Config {
                 deadline: Duration::from_millis(args.request_deadline_ms),
                 ..defaults.limits
             },
+            resuming: Resuming {
+                // Longer than any call that is under way.
+                grace: defaults
+                    .resuming
+                    .grace
+                    .max(Duration::from_millis(args.request_deadline_ms + args.rent_deadline_ms)),
+                ..defaults.resuming
+            },
             rents,
             cors_origins: args.cors_origins,
             wire_clock,

@@ -124,8 +124,10 @@ impl Library {
     }
 
     async fn start_services(&mut self) -> Result<(), platform_http::BindError> {
-        for service in self.services.iter() {
-            service.start().await?;
+        // Order asks rent, and the gateway asks everybody: nobody is asked before he is there.
+        use ServiceArg::{Delivery, Gateway, Mypage, Order, Rent};
+        for service in [Rent, Delivery, Mypage, Order, Gateway] {
+            self.services.get(service).start().await?;
         }
         Ok(())
     }
@@ -133,9 +135,9 @@ impl Library {
     async fn stop_services(&mut self) {
         self.control.abort();
         let _ = (&mut self.control).await;
-        // The door first, so that nothing new comes in.
-        let gateway = self.services.get(ServiceArg::Gateway);
-        gateway.stop().await;
+        // The door first, so that nothing new comes in; then order, which asks rent for what it has taken.
+        self.services.get(ServiceArg::Gateway).stop().await;
+        self.services.get(ServiceArg::Order).stop().await;
         let services: Vec<_> = self.services.iter().map(Service::stop).collect();
         futures_util::future::join_all(services).await;
     }

@@ -43,9 +43,9 @@ impl Stopping {
 /// Longest time that tasks get to finish what they are at.
 const FINISH: Duration = Duration::from_millis(500);
 
-/// Longest time that requests under way get when a service stops. The library stops its gateway first and then the
-/// others, so it is spent twice before the end.
-const DRAIN: Duration = Duration::from_secs(2);
+/// Longest time that requests under way get when a service stops: more than rent's answer may take. The library stops
+/// its gateway first, then order, and then the others, so it is spent three times before the end.
+const DRAIN: Duration = Duration::from_millis(1_200);
 
 /// New tasks for a start.
 type Tasks = Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>;

@@ -28,9 +28,9 @@ const NEVER_LIMITED: &str = "/actuator";
 pub struct Limits {
     /// How many requests are served at once; one more is refused at once, before its body is read. Default 1024.
     pub in_flight: usize,
-    /// After so long a request is answered with 503, and what was still to be done is dropped. Default 10 s.
+    /// After so long a request is answered with 504: what it asked for may still happen. Default 10 s.
     pub deadline: Duration,
-    /// The `Retry-After` of both, in seconds. Default 1.
+    /// The `Retry-After` of a request that is refused, in seconds. Default 1.
     pub retry_after: u32,
 }
 

@@ -18,6 +18,8 @@ async fn defect_17_a_record_without_a_type_or_of_an_unknown_one_is_nobodys_busin
         r#"{"id":1,"orderId":1,"status":"Shipped","item":"COSMOS","me":true}"#,
         r#"{"eventType":"Overdue","id":1,"orderId":1,"status":"Overdue"}"#,
         r#"{"eventType":"Shipped","id":1,"orderId":1,"status":"Lost"}"#,
+        r#"{"eventType":"BookRegistered","id":"b-1","status":"new"}"#,
+        r#"{"id":"b-1","orderId":[1]}"#,
     ];
     library.publish(strange.map(|value| (None, value))).await;
     library.publish(strange.map(|value| (Some(order), value))).await;

@@ -353,6 +353,8 @@ async fn only_a_cancellation_can_be_asked_for() {
     for word in ["Pending", "Ordered", "Order Canceled", "Order Rejected", "Shipped"] {
         let answer = library.patch(&json!({"status": word}).to_string()).await;
         assert!(answer.problem(409, "not-for-customers").contains("Order Cancel"), "{word}");
+        let body = json!({"status": word}).to_string();
+        library.ask("PATCH /orders/99", &[ACCEPT, JSON], &body).await.problem(404, "not-found");
     }
     for (body, field) in [
         (r#"{"status":"nonsense"}"#, "status"),
