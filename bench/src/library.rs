@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, load};
+use crate::Result;
 
 /// A process that is ended with its handle.
 pub(crate) struct Process(Child);
@@ -108,23 +108,4 @@ async fn until_connected(address: SocketAddr) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(())
-}
-
-/// Waits until mypage shows the last orders as `Ship`; the seconds that took.
-pub(crate) async fn until_visible(last_order: u64) -> Result<f64> {
-    let start = Instant::now();
-    let first = last_order.saturating_sub(200).max(1);
-    for order in first..=last_order {
-        loop {
-            let (status, body) = load::get(mypage(), &format!("/mypages/{order}")).await?;
-            if status == 200 && body.contains("\"status\":\"Ship\"") {
-                break;
-            }
-            if start.elapsed() > Duration::from_secs(120) {
-                return Err(format!("order {order} does not become visible: {status} {body}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-    Ok(start.elapsed().as_secs_f64())
 }

@@ -184,18 +184,45 @@ fn content_length(head: &[u8]) -> usize {
     digits.and_then(|digits| digits.trim().parse().ok()).unwrap_or(0)
 }
 
+/// A kept connection for requests outside a measurement.
+pub(crate) struct Client(TcpStream);
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Status and body.
+    pub(crate) async fn ask(&mut self, request: &str) -> Result<(u16, String)> {
+        self.0.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        let status = read_answer(&mut self.0, &mut answer).await?;
+        let text = String::from_utf8(answer)?;
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Ok((status, body.to_owned()))
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<(u16, String)> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n");
+        self.ask(&head).await
+    }
+}
+
 /// One request outside a measurement: status and body.
 pub(crate) async fn ask(address: SocketAddr, request: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    let status = read_answer(&mut stream, &mut answer).await?;
-    let text = String::from_utf8(answer)?;
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    Ok((status, body.to_owned()))
+    Client::connect(address).await?.ask(request).await
 }
 
 /// GET outside a measurement.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n")).await
+    Client::connect(address).await?.get(path).await
+}
+
+/// An order with the number, as text for [`ask`].
+pub(crate) fn an_order(n: u64) -> Result<String> {
+    let mut request = Vec::new();
+    post_orders()(n, &mut request);
+    Ok(String::from_utf8(request)?)
 }

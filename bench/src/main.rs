@@ -8,9 +8,11 @@
 mod baseline;
 mod figures;
 mod group_commit;
+mod lag;
 mod library;
 mod load;
 mod measure;
+mod visible;
 
 use std::path::PathBuf;
 
@@ -58,4 +60,4 @@ fn main() {
 }
 
 /// Whatever goes wrong ends the measurement with its text.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

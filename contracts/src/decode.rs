@@ -59,7 +59,11 @@ struct Wire<'a> {
 /// `eventType` (the original's consumers took that one for every type at once). Unknown keys, nulls and missing
 /// keys are borne. An event without its own id is named after its `place`: topic, partition and offset.
 pub fn decode(value: &[u8], place: impl FnOnce() -> String) -> Result<Option<Event>, DecodeError> {
-    let wire: Wire<'_> = serde_json::from_slice(value)?;
+    let wire: Wire<'_> = match serde_json::from_slice(value) {
+        Ok(wire) => wire,
+        Err(_) if is_nobodys(value) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let Some(Text(event_type)) = wire.event_type else { return Ok(None) };
     let status = wire.status.as_ref().map(|Text(status)| status.as_ref());
     let kind = match EventKind::from_wire(&event_type, status, wire.item, wire.reason) {
@@ -79,6 +83,23 @@ pub fn decode(value: &[u8], place: impl FnOnce() -> String) -> Result<Option<Eve
         customer: wire.customer,
         occurred_at: wire.occurred_at.and_then(|Text(at)| Timestamp::from_rfc3339(&at)),
     }))
+}
+
+/// What decides whose business a record is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind<'a> {
+    #[serde(default, borrow)]
+    event_type: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    status: Option<Text<'a>>,
+}
+
+/// Whether it is an object without a type or of an unknown one: then its other keys mean what their writer likes.
+fn is_nobodys(value: &[u8]) -> bool {
+    let Ok(Kind { event_type, status }) = serde_json::from_slice(value) else { return false };
+    let status = status.as_ref().map(|Text(status)| status.as_ref());
+    event_type.is_none_or(|Text(kind)| EventKind::from_wire(&kind, status, None, None).is_err())
 }
 
 /// Whether a record with this type header may be one of `types`. Without the header every record may.

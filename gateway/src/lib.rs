@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use platform_http::{Problem, REQUEST_ID, RequestId};
+use platform_http::{Asked, Problem, REQUEST_ID, RequestId, read_only};
 use tower::ServiceExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -48,8 +48,11 @@ const FORWARDED: [&str; 6] = [
 /// # Errors
 /// Where one of `cors_origins` is none.
 pub fn router(upstreams: Vec<Upstream>, cors_origins: &[String]) -> Result<Router, OriginError> {
-    let router =
-        Router::new().route("/", get(entry)).fallback(forward).with_state(Arc::<[Upstream]>::from(upstreams));
+    let router = Router::new()
+        .route("/", read_only(get(entry)))
+        .route("/profile", read_only(get(profiles)))
+        .fallback(forward)
+        .with_state(Arc::<[Upstream]>::from(upstreams));
     if cors_origins.is_empty() {
         return Ok(router);
     }
@@ -98,7 +101,7 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
 
 async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request) -> Response {
     let path = request.uri().path();
-    let collection = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let collection = collection_of(path);
     let Some(upstream) = upstreams.iter().find(|upstream| upstream.collection == collection) else {
         return Problem::no_such_address(path).into_response();
     };
@@ -121,15 +124,34 @@ async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request)
     }
 }
 
+/// The first segment; of a profile the second, since every service has its own below the same one.
+fn collection_of(path: &str) -> &str {
+    let path = path.trim_start_matches('/');
+    path.strip_prefix("profile/").unwrap_or(path).split('/').next().unwrap_or_default()
+}
+
 /// What is behind the door.
-async fn entry(State(upstreams): State<Arc<[Upstream]>>, asked: platform_http::Asked) -> Response {
-    let links: serde_json::Map<_, _> = upstreams
+async fn entry(State(upstreams): State<Arc<[Upstream]>>, asked: Asked) -> Response {
+    let base = asked.base.as_str();
+    let profiles = ("profile".to_owned(), format!("{base}/profile"));
+    links(&asked, of_collections(&upstreams, base).chain([profiles]))
+}
+
+/// Which profiles the services have.
+async fn profiles(State(upstreams): State<Arc<[Upstream]>>, asked: Asked) -> Response {
+    let own = format!("{}/profile", asked.base.as_str());
+    links(&asked, [("self".to_owned(), own.clone())].into_iter().chain(of_collections(&upstreams, &own)))
+}
+
+fn of_collections(upstreams: &[Upstream], below: &str) -> impl Iterator<Item = (String, String)> {
+    upstreams
         .iter()
-        .map(|upstream| {
-            let href = format!("{}/{}", asked.base.as_str(), upstream.collection);
-            (upstream.collection.to_owned(), serde_json::json!({ "href": href }))
-        })
-        .collect();
+        .map(move |Upstream { collection, .. }| (collection.to_string(), format!("{below}/{collection}")))
+}
+
+fn links(asked: &Asked, named: impl Iterator<Item = (String, String)>) -> Response {
+    let links: serde_json::Map<_, _> =
+        named.map(|(name, href)| (name, serde_json::json!({ "href": href }))).collect();
     let body = serde_json::json!({ "_links": links }).to_string();
     ([(header::CONTENT_TYPE, asked.accept.media.content_type())], body).into_response()
 }

@@ -149,8 +149,10 @@ pub enum Command {
 pub enum Tool {
     /// Walk all stores and the topic, and report every order that was lost, doubled or contradicts itself.
     ///
-    /// Exit code 0: no breach; 1: breaches, listed with their order ids. Orders whose events are still on their way
-    /// are looked at again for up to 30 seconds.
+    /// Exit code 0: no breach; 1: breaches, listed with their order ids, or no audit at all, with the reason. What
+    /// contradicts itself for good is reported at once. In a running library, orders that are still on their way are
+    /// looked at again for up to 30 seconds; how many of them are under way then is said below the result and is no
+    /// breach. So is an order with an open dead letter.
     Audit,
     /// Take a service of the running library down: its port closes, it consumes and publishes nothing.
     Stop {

@@ -1,147 +1,34 @@
 //! The wiring for one machine: all five services in one process, on files. Read it from top to bottom.
 
-use std::{
-    collections::HashSet,
-    net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
-use contracts::{TOPIC, WireClock};
+use contracts::TOPIC;
 use delivery::application::Deliveries;
 use gateway::Upstream;
 use mypage::query::View as _;
-use order::{
-    adapters::outbound::guarded_desk::GuardedDesk,
-    application::{OnRentUnavailable, Orders, Resuming},
-};
+use order::{adapters::outbound::guarded_desk::GuardedDesk, application::Orders};
 use platform_event_bus::{Consumer, Handler};
-use platform_http::{About, Health, HealthCheck, Limits, actuator};
+use platform_http::{About, Health, HealthCheck, actuator};
 use platform_outbox::{Outbox, Relay};
-use platform_resilience::{Guard, GuardConfig};
+use platform_resilience::Guard;
 use rent::application::Rents;
 use tokio::task::JoinHandle;
 use tower::Layer as _;
 
 use crate::{
-    cli::{LibraryArgs, ServiceArg, UnavailableArg},
+    cli::ServiceArg,
+    config::Config,
     control,
     data_folder::{DataFolder, FolderError},
     door::Door,
     in_process_rent::InProcessRent,
     scratch::Scratch,
-    service::{Service, Task},
+    service::{Service, Stopping, Task},
     stores::{Stores, StoresError},
     tools::Toolbox,
     version,
 };
-
-/// Settings of the library.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Folder of its state.
-    pub data: PathBuf,
-    /// Address that the services listen on.
-    pub bind: IpAddr,
-    /// Ports of order, rent, delivery, mypage and gateway; 0 takes any free one.
-    pub ports: [u16; 5],
-    /// What order does.
-    pub orders: order::application::Policy,
-    /// How order asks rent.
-    pub rent_guard: GuardConfig,
-    /// How order resumes what is pending.
-    pub resuming: Resuming,
-    /// What rent's rules need.
-    pub rents: rent::domain::Policy,
-    /// Limits of every service.
-    pub limits: Limits,
-    /// Web origins whose pages may call the gateway.
-    pub cors_origins: Vec<String>,
-    /// Time zone of the events' `timestamp`.
-    pub wire_clock: WireClock,
-    /// Partitions of the topic; as many as it has, or the default, where nobody says.
-    pub partitions: Option<u32>,
-}
-
-impl Config {
-    /// The defaults, with the state in `data`.
-    #[must_use]
-    pub fn new(data: PathBuf) -> Self {
-        Self {
-            data,
-            bind: IpAddr::from([127, 0, 0, 1]),
-            ports: [8081, 8082, 8083, 8084, 8088],
-            orders: order::application::Policy::default(),
-            rent_guard: GuardConfig::default(),
-            resuming: Resuming::default(),
-            rents: rent::domain::Policy { suspended: HashSet::new() },
-            limits: Limits::default(),
-            cors_origins: Vec::new(),
-            wire_clock: WireClock::default(),
-            partitions: None,
-        }
-    }
-
-    /// The same with `on_rent_unavailable`.
-    #[must_use]
-    pub fn on_rent_unavailable(mut self, policy: OnRentUnavailable) -> Self {
-        self.orders.on_rent_unavailable = policy;
-        self
-    }
-}
-
-impl Config {
-    /// From the command line. All mistakes are told at once.
-    pub fn from_args(data: PathBuf, args: LibraryArgs) -> Result<Self, Vec<String>> {
-        let mut mistakes = Vec::new();
-        let wire_clock = WireClock::in_zone(&args.time_zone).unwrap_or_else(|mistake| {
-            mistakes.push(format!("--time-zone: {mistake}"));
-            WireClock::default()
-        });
-        let suspended = args.suspended_customers.iter().filter_map(|text| {
-            let customer = rent::domain::Customer::parse(text);
-            if customer.is_none() {
-                mistakes.push(format!(
-                    "--suspended-customers: \"{text}\" is not a customer of 1 to 100 characters"
-                ));
-            }
-            customer
-        });
-        let rents = rent::domain::Policy { suspended: suspended.collect() };
-        let origins = args.cors_origins.iter().filter_map(|origin| gateway::check_origin(origin).err());
-        mistakes.extend(origins.map(|mistake| format!("--cors-origins: {mistake}")));
-        let defaults = Self::new(data);
-        let config = Self {
-            bind: args.bind,
-            ports: [args.order_port, args.rent_port, args.delivery_port, args.mypage_port, args.gateway_port],
-            orders: order::application::Policy {
-                on_rent_unavailable: match args.on_rent_unavailable {
-                    UnavailableArg::Defer => OnRentUnavailable::Defer,
-                    UnavailableArg::Reject => OnRentUnavailable::Reject,
-                },
-                max_pending: args.max_pending,
-                ..defaults.orders
-            },
-            rent_guard: GuardConfig {
-                deadline: Duration::from_millis(args.rent_deadline_ms),
-                ..defaults.rent_guard
-            },
-            limits: Limits {
-                in_flight: args.max_in_flight as usize,
-                deadline: Duration::from_millis(args.request_deadline_ms),
-                ..defaults.limits
-            },
-            rents,
-            cors_origins: args.cors_origins,
-            wire_clock,
-            partitions: args.partitions,
-            ..defaults
-        };
-        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
-    }
-}
 
 /// Why the library does not start; its text is one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -237,8 +124,10 @@ impl Library {
     }
 
     async fn start_services(&mut self) -> Result<(), platform_http::BindError> {
-        for service in self.services.iter() {
-            service.start().await?;
+        // Order asks rent, and the gateway asks everybody: nobody is asked before he is there.
+        use ServiceArg::{Delivery, Gateway, Mypage, Order, Rent};
+        for service in [Rent, Delivery, Mypage, Order, Gateway] {
+            self.services.get(service).start().await?;
         }
         Ok(())
     }
@@ -246,9 +135,9 @@ impl Library {
     async fn stop_services(&mut self) {
         self.control.abort();
         let _ = (&mut self.control).await;
-        // The door first, so that nothing new comes in.
-        let gateway = self.services.get(ServiceArg::Gateway);
-        gateway.stop().await;
+        // The door first, so that nothing new comes in; then order, which asks rent for what it has taken.
+        self.services.get(ServiceArg::Gateway).stop().await;
+        self.services.get(ServiceArg::Order).stop().await;
         let services: Vec<_> = self.services.iter().map(Service::stop).collect();
         futures_util::future::join_all(services).await;
     }
@@ -340,7 +229,10 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             relay(stores, Arc::new(stores.orders.outbox())),
         );
         let resuming = config.resuming;
-        move || vec![consume(), relay(), Box::pin(orders.clone().resume_orders(resuming)) as Task]
+        move |stopping: &Stopping| {
+            let resume = orders.clone().resume_orders(resuming);
+            vec![consume(stopping), relay(stopping), stopping.end(resume)]
+        }
     };
     let rent_tasks = {
         let (consume, relay) = (
@@ -352,7 +244,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             ),
             relay(stores, Arc::new(stores.rents.outbox())),
         );
-        move || vec![consume(), relay()]
+        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
     let delivery_tasks = {
         let (consume, relay) = (
@@ -364,7 +256,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             ),
             relay(stores, Arc::new(stores.deliveries.outbox())),
         );
-        move || vec![consume(), relay()]
+        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
     let mypage_tasks = {
         let consume = consumer(
@@ -373,14 +265,14 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
             Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
             SETTLE_VIEW,
         );
-        move || vec![consume()]
+        move |stopping: &Stopping| vec![consume(stopping)]
     };
     Ok(Services([
         Service::new("order", order_port, order_door, order_router, order_tasks),
         Service::new("rent", rent_port, rent_door, rent_router, rent_tasks),
         Service::new("delivery", delivery_port, delivery_door, delivery_router, delivery_tasks),
         Service::new("mypage", mypage_port, mypage_door, mypage_router, mypage_tasks),
-        Service::new("gateway", gateway_port, gateway_door, gateway_router, Vec::new),
+        Service::new("gateway", gateway_port, gateway_door, gateway_router, |_| Vec::new()),
     ]))
 }
 
@@ -390,9 +282,9 @@ fn consumer(
     group: &'static str,
     handler: Arc<dyn Handler>,
     settle_after: Duration,
-) -> impl Fn() -> Task + Send + Sync + use<> {
+) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
-    move || {
+    move |stopping| {
         let consumer = Consumer {
             bus: bus.clone(),
             topic: TOPIC.to_owned(),
@@ -402,17 +294,17 @@ fn consumer(
             gather: GATHER,
             settle_after,
         };
-        Box::pin(consumer.run())
+        Box::pin(consumer.run(stopping.clone().told()))
     }
 }
 
 /// A relay of `outbox` for every start of its service.
-fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn() -> Task + Send + Sync + use<> {
+fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
-    move || {
+    move |stopping| {
         let relay =
             Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
-        Box::pin(relay.run())
+        stopping.end(relay.run())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod config;
 pub mod control;
 pub mod data_folder;
 pub mod door;

@@ -6,7 +6,8 @@ use clap::Parser as _;
 use platform_telemetry::LogFormat;
 use rentalbook::{
     cli::{self, Cli, Command, LogArg},
-    embedded::{Config, Library, StartError},
+    config::Config,
+    embedded::{Library, StartError},
     tools, welcome,
 };
 use tokio::{

@@ -5,32 +5,64 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use axum::Router;
 use platform_http::{BindError, ServerConfig, bind, serve};
 use tokio::{
-    sync::{Mutex, oneshot},
+    sync::{Mutex, oneshot, watch},
     task::JoinHandle,
+    time::timeout,
 };
 use tracing::info;
 
 use crate::door::Door;
 
-/// A task of a service. It may be dropped at any moment: what it did not finish is done again.
+/// A task of a service. It ends soon after its service is [`Stopping`], and may also be dropped at any moment: what
+/// it did not finish is done again.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Longest time that requests under way get when a service stops. The library stops its gateway first and then the
-/// others, so it is spent twice before the end.
-const DRAIN: Duration = Duration::from_secs(2);
+/// Tells the tasks of a service that it stops.
+#[derive(Clone)]
+pub struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Returns when the service stops.
+    pub async fn told(mut self) {
+        // Without its service nobody would ever tell it.
+        let _ = self.0.wait_for(|stops| *stops).await;
+    }
+
+    /// `task` until the service stops.
+    pub fn end(&self, task: impl Future<Output = ()> + Send + 'static) -> Task {
+        let told = self.clone().told();
+        Box::pin(async move {
+            tokio::select! {
+                () = told => {}
+                () = task => {}
+            }
+        })
+    }
+}
+
+/// Longest time that tasks get to finish what they are at.
+const FINISH: Duration = Duration::from_millis(500);
+
+/// Longest time that requests under way get when a service stops: more than rent's answer may take. The library stops
+/// its gateway first, then order, and then the others, so it is spent three times before the end.
+const DRAIN: Duration = Duration::from_millis(1_200);
+
+/// New tasks for a start.
+type Tasks = Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>;
 
 /// A service that can be started and stopped.
 pub struct Service {
     name: &'static str,
     door: Arc<Door>,
     router: Router,
-    tasks: Box<dyn Fn() -> Vec<Task> + Send + Sync>,
+    tasks: Tasks,
     address: Mutex<SocketAddr>,
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
     close: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -42,7 +74,7 @@ impl Service {
         address: SocketAddr,
         door: Arc<Door>,
         router: Router,
-        tasks: impl Fn() -> Vec<Task> + Send + Sync + 'static,
+        tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
@@ -86,10 +118,12 @@ impl Service {
             let _ = closed.await;
         });
         self.door.set_open(true);
+        let (stop, stopping) = watch::channel(false);
         *running = Some(Running {
             close,
+            stop,
             server: tokio::spawn(server),
-            tasks: (self.tasks)().into_iter().map(tokio::spawn).collect(),
+            tasks: (self.tasks)(&Stopping(stopping)).into_iter().map(tokio::spawn).collect(),
         });
         info!(service = self.name, address = %*address, "started");
         Ok(true)
@@ -97,13 +131,18 @@ impl Service {
 
     /// Closes the port, lets requests under way finish, and ends the tasks. Returns whether it was running before.
     pub async fn stop(&self) -> bool {
-        let Some(Running { close, server, tasks }) = self.running.lock().await.take() else { return false };
+        let Some(Running { close, stop, server, tasks }) = self.running.lock().await.take() else {
+            return false;
+        };
         self.door.set_open(false);
         let _ = close.send(());
         let _ = server.await;
-        for task in tasks {
-            task.abort();
-            let _ = task.await;
+        stop.send_replace(true);
+        for mut task in tasks {
+            if timeout(FINISH, &mut task).await.is_err() {
+                task.abort();
+                let _ = task.await;
+            }
         }
         info!(service = self.name, "stopped");
         true

@@ -57,14 +57,14 @@ fn ids(stickies: &[Sticky], class: &str) -> BTreeSet<String> {
 }
 
 /// What is on one side only.
-fn differences(what: &str, drawn: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn differences(what: &str, drawn: &BTreeSet<String>, known: &BTreeSet<String>) -> Vec<String> {
     let missing = known.difference(drawn).map(|name| format!("{what} {name} is not drawn"));
     let surplus =
         drawn.difference(known).map(|name| format!("{what} {name} is drawn, but there is none in the code"));
     missing.chain(surplus).collect()
 }
 
-fn set<T: Into<String>>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+pub(crate) fn set<T: Into<String>>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
     names.into_iter().map(Into::into).collect()
 }
 
@@ -365,13 +365,4 @@ fn the_hexagons_show_the_adapters_use_cases_and_ports_there_are() {
         mistakes.contains("guarded_desk is not drawn") && mistakes.contains("kafka_desk is drawn"),
         "{mistakes}"
     );
-}
-
-#[test]
-fn the_map_has_every_context() {
-    let map = file("docs/design/context-map.md");
-    for context in CONTEXTS.into_iter().chain(["gateway"]) {
-        let node = format!("  {context}[\"");
-        assert!(map.lines().any(|line| line.starts_with(&node)), "{context} is on no map");
-    }
 }

@@ -10,6 +10,7 @@ mod design;
 mod documents;
 mod graph;
 mod layers;
+mod map;
 mod platform;
 mod process;
 mod readable;

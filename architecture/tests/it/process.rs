@@ -71,6 +71,16 @@ const fn policy(
     Policy { context, file, layer: Layer::Domain, whenever, says }
 }
 
+/// What kind of subdomain a context is: `core` decides how good the library is at lending, `supporting` is needed
+/// for it, `generic` could be bought.
+pub(crate) const KINDS: [(&str, &str); 5] = [
+    ("order", "core"),
+    ("rent", "core"),
+    ("delivery", "supporting"),
+    ("mypage", "supporting"),
+    ("gateway", "generic"),
+];
+
 /// What decides, with its context; the file in `domain/` that says what it is has its name.
 pub(crate) const AGGREGATES: [(&str, &str); 3] =
     [("Order", "order"), ("Rent", "rent"), ("Delivery", "delivery")];

@@ -1,10 +1,15 @@
 //! The loop of a consumer: batch, handle, commit; pause while a store is away, set aside what can never succeed.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use futures_util::FutureExt as _;
-use tokio::time::{Instant, sleep, timeout_at};
+use futures_util::{FutureExt as _, future::FusedFuture};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 
 use crate::{BusError, DeadLetters, EventBus, Record};
@@ -53,39 +58,60 @@ pub struct Consumer {
     pub settle_after: Duration,
 }
 
+/// As long as nothing has to be settled.
+const FAR: Duration = Duration::from_secs(3600);
+
 /// Pauses after failures: the first, and what doubling it ends at.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 impl Consumer {
-    /// Consumes for ever. May be dropped at any moment: what was not committed is read again.
-    pub async fn run(self) {
+    /// Consumes until `stop`, and then settles. May also be dropped at any moment: what was not committed is read
+    /// again.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let mut backoff = Backoff::new();
+        let mut stop = pin!(stop.fuse());
         loop {
-            if let Err(reason) = self.run_subscription(&mut backoff).await {
-                warn!(group = self.group, %reason, "consuming pauses");
-                backoff.pause().await;
+            match self.run_subscription(&mut backoff, stop.as_mut()).await {
+                Ok(()) => return,
+                Err(reason) => {
+                    warn!(group = self.group, %reason, "consuming pauses");
+                    backoff.pause().await;
+                }
             }
         }
     }
 
-    async fn run_subscription(&self, backoff: &mut Backoff) -> Result<(), BusError> {
+    /// Returns without an error when it was stopped.
+    async fn run_subscription(
+        &self,
+        backoff: &mut Backoff,
+        mut stop: Pin<&mut (impl FusedFuture<Output = ()> + Send)>,
+    ) -> Result<(), BusError> {
         let mut subscription = self.bus.subscribe(&self.topic, &self.group).await?;
         // When what was handled has to be settled; `None`: nothing is unsettled.
         let mut settle_at = None;
         loop {
-            let records = match settle_at {
-                None => subscription.next(self.batch).await?,
-                Some(at) => match timeout_at(at, subscription.next(self.batch)).await {
-                    Ok(records) => records?,
-                    Err(_nothing_new) => Vec::new(),
+            let wait = settle_at.map_or(FAR, |at: Instant| at.saturating_duration_since(Instant::now()));
+            let (records, stopped) = tokio::select! {
+                biased;
+                () = &mut stop => (Vec::new(), true),
+                records = timeout(wait, subscription.next(self.batch)) => match records {
+                    Ok(records) => (records?, false),
+                    Err(_nothing_new) => (Vec::new(), false),
                 },
             };
             self.handle_all(&records, settle_at.is_some(), backoff).await?;
+            if stopped && settle_at.is_none() {
+                return Ok(());
+            }
             let at = *settle_at.get_or_insert_with(|| Instant::now() + self.settle_after);
-            if Instant::now() >= at {
+            if stopped || Instant::now() >= at {
                 self.handler.settle().await.map_err(begin_again)?;
                 subscription.commit().await?;
                 settle_at = None;
+            }
+            if stopped {
+                return Ok(());
             }
             backoff.reset();
             if !records.is_empty() && records.len() < self.batch {

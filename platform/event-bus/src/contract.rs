@@ -8,6 +8,12 @@ use crate::{EventBus, Headers, NewRecord, Record};
 
 const TOPIC: &str = "contract";
 
+/// A topic of its own: nobody counts its records.
+const JOINED: &str = "joined";
+
+/// Longest wait for a record that must come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Runs the suite. `reopen` gives the same bus again as after a restart of the process (the fake, which has no
 /// restart, gives a clone). The bus must be empty at first.
 ///
@@ -19,6 +25,7 @@ pub async fn run(reopen: impl AsyncFn() -> Arc<dyn EventBus>) {
     what_was_not_committed_is_read_again(&reopen).await;
     groups_do_not_see_each_other(&*reopen().await).await;
     a_second_member_takes_over(&*reopen().await).await;
+    nothing_is_passed_over_while_a_member_joins(&*reopen().await).await;
     a_replay_ends_at_the_end(&*reopen().await).await;
 }
 
@@ -40,6 +47,33 @@ async fn read_exactly(bus: &dyn EventBus, group: &str, count: usize, commit: boo
         subscription.commit().await.expect("commit");
     }
     records
+}
+
+async fn nothing_is_passed_over_while_a_member_joins(bus: &dyn EventBus) {
+    let mut joined = bus.subscribe(JOINED, "joins").await.expect("subscribe");
+    let mut known = Vec::new();
+    bus.publish(JOINED, vec![record("before", "before")]).await.expect("publish");
+    while !known.contains(&Bytes::from_static(b"before")) {
+        known.extend(joined.next(1_000).await.expect("next").into_iter().map(|record| record.value));
+        joined.commit().await.expect("commit");
+    }
+    drop(joined);
+    for n in 0..200 {
+        let value = format!("joining {n}");
+        let reading = async {
+            let mut joining = bus.subscribe(JOINED, "joins").await.expect("subscribe");
+            loop {
+                let records = joining.next(1_000).await.expect("next");
+                joining.commit().await.expect("commit");
+                if records.iter().any(|record| record.value == value.as_bytes()) {
+                    return;
+                }
+            }
+        };
+        let read = futures_util::future::join(bus.publish(JOINED, vec![record("key", &value)]), reading);
+        let (published, ()) = tokio::time::timeout(PATIENCE, read).await.expect("it is never read");
+        published.expect("publish");
+    }
 }
 
 async fn keeps_order_per_key(bus: &dyn EventBus) {

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::resource::json as answer;
 use crate::routes::read_only;
+
+/// Seconds after which a service that is down may be asked how it is again.
+const ASK_AGAIN_AFTER: u32 = 2;
 
 /// How a service is.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +105,7 @@ fn show_health(health: Health) -> Response {
     let mut response = show(&body);
     if !health.up {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ASK_AGAIN_AFTER));
     }
     response
 }

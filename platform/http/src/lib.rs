@@ -10,6 +10,7 @@ mod asked;
 mod body;
 mod conditional;
 mod documents;
+mod failures;
 mod hal;
 mod limits;
 mod links;

@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
 use crate::Problem;
+use crate::failures;
 use crate::request_id::{REQUEST_ID, RequestId};
 
 /// Health must be answered especially when everything else is refused.
@@ -27,9 +28,9 @@ const NEVER_LIMITED: &str = "/actuator";
 pub struct Limits {
     /// How many requests are served at once; one more is refused at once, before its body is read. Default 1024.
     pub in_flight: usize,
-    /// After so long a request is answered with 503, and what was still to be done is dropped. Default 10 s.
+    /// After so long a request is answered with 504: what it asked for may still happen. Default 10 s.
     pub deadline: Duration,
-    /// The `Retry-After` of both, in seconds. Default 1.
+    /// The `Retry-After` of a request that is refused, in seconds. Default 1.
     pub retry_after: u32,
 }
 
@@ -140,11 +141,9 @@ where
         let answer = match running.inner.as_mut() {
             None => Ok(Problem::overloaded(running.retry_after).into_response()),
             Some(inner) => match poll_caught(inner, cx) {
-                Poll::Ready(answer) => answer,
-                Poll::Pending if running.is_late(cx) => {
-                    tracing::warn!(request_id = running.id.as_str(), "a request exceeded its deadline");
-                    Ok(Problem::deadline_exceeded().into_response())
-                }
+                Poll::Ready(Ok(answer)) => answer,
+                Poll::Ready(Err(panic)) => Ok(failures::panicked(&running.id, panic.as_ref())),
+                Poll::Pending if running.is_late(cx) => Ok(Problem::deadline_exceeded().into_response()),
                 Poll::Pending => return Poll::Pending,
             },
         };
@@ -152,6 +151,9 @@ where
         running.inner = None;
         running.place = None;
         Poll::Ready(answer.map(|mut response| {
+            if response.status().is_server_error() {
+                failures::say(&running.id, &mut response);
+            }
             response.headers_mut().insert(REQUEST_ID, running.id.to_header());
             response
         }))
@@ -167,15 +169,15 @@ impl<F> Running<F> {
 }
 
 /// A panic is a bug in one handler: that request gets a 500, its connection and the others go on.
-fn poll_caught<F, E>(inner: &mut F, cx: &mut Context<'_>) -> Poll<Result<Response, E>>
+fn poll_caught<F>(inner: &mut F, cx: &mut Context<'_>) -> Poll<std::thread::Result<F::Output>>
 where
-    F: Future<Output = Result<Response, E>> + Unpin,
+    F: Future + Unpin,
 {
     // The future is dropped after a panic and never polled again, so nobody sees what it left half done.
-    catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll(cx))).unwrap_or_else(|_| {
-        tracing::error!("a handler panicked");
-        Poll::Ready(Ok(Problem::internal().into_response()))
-    })
+    match catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    }
 }
 
 #[cfg(test)]

@@ -77,12 +77,17 @@ const PAUSE: Duration = Duration::from_millis(200);
 impl Relay {
     /// Publishes for ever. May be dropped at any moment: what was not deleted is published again.
     pub async fn run(self) {
-        let mut published = 0;
+        let (mut published, mut deleted) = (0, 0);
         loop {
-            let filled = self.outbox.wait_beyond(published).await;
-            match self.publish_waiting(&mut published).await {
+            // What is published and could not be deleted yet does not wait for the next event.
+            let filled =
+                if deleted < published { published } else { self.outbox.wait_beyond(published).await };
+            match self.publish_waiting(&mut published, &mut deleted).await {
                 // What another relay has published and deleted is not waited for again.
-                Ok(()) => published = published.max(filled),
+                Ok(()) => {
+                    published = published.max(filled);
+                    deleted = published;
+                }
                 Err(reason) => {
                     warn!(%reason, "publishing pauses, events wait in the outbox");
                     sleep(PAUSE).await;
@@ -95,7 +100,12 @@ impl Relay {
     async fn publish_waiting(
         &self,
         published: &mut i64,
+        deleted: &mut i64,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if *deleted < *published {
+            self.outbox.delete_through(*published).await?;
+            *deleted = *published;
+        }
         loop {
             let rows = self.outbox.read(*published, BATCH).await?;
             let Some(last) = rows.last().map(|row| row.seq) else { return Ok(()) };
@@ -107,6 +117,7 @@ impl Relay {
             self.bus.publish(&self.topic, records.collect()).await?;
             *published = last;
             self.outbox.delete_through(last).await?;
+            *deleted = last;
             if !full {
                 return Ok(());
             }

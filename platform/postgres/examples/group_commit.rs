@@ -42,7 +42,7 @@ const INSERT: &str = "INSERT INTO notes (id, version, author, text, state) VALUE
 fn a_change(id: i64) -> Change {
     let fixed = vec!["kim".into(), "COSMOS".into()];
     let row = Row { key: id, version: 1, fixed, changing: vec![0.into()] };
-    Change { expected: None, row, messages: Vec::new(), counts: vec![("notes", 1)], begin: None }
+    Change { expected: None, row, messages: Vec::new(), counts: vec![("notes", 1)], below: None, begin: None }
 }
 
 /// What `CALLERS` do in a round, each one thing after the other: a second, and the slowest but one in a hundred.

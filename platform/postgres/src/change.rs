@@ -29,6 +29,9 @@ pub struct Change {
     pub messages: Vec<OutboxMessage>,
     /// By how much which kept totals change.
     pub counts: Vec<(&'static str, i64)>,
+    /// The kept total that has to be smaller than this, or the change is not written. What stands before it in the
+    /// same transaction counts; what other processes do counts when it is known here.
+    pub below: Option<(&'static str, u64)>,
     /// Asked just before the change is written, as often as that has to begin again: `false`, and it is not.
     pub begin: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }

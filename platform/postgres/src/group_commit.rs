@@ -149,8 +149,14 @@ impl Writer {
         let mut new = Vec::new();
         let mut changed = Vec::new();
         let mut begun = Vec::with_capacity(calls.len());
+        let mut counted = Counted::default();
         for change in calls.iter().flat_map(|call| &call.changes) {
-            let may_begin = seen.insert(place(change)) && change.begin.as_ref().is_none_or(|begin| begin());
+            let may_begin = seen.insert(place(change))
+                && change.below.is_none_or(|(name, most)| counted.on(name, self.totals.get(name)) < most)
+                && change.begin.as_ref().is_none_or(|begin| begin());
+            if may_begin {
+                counted.add(&change.counts);
+            }
             begun.push(may_begin);
             match change.expected {
                 _ if !may_begin => {}
@@ -180,6 +186,27 @@ impl Writer {
             self.said.notify_one();
         }
         Ok(answers)
+    }
+}
+
+/// By how much the changes so far move kept totals.
+#[derive(Default)]
+struct Counted(Vec<(&'static str, i64)>);
+
+impl Counted {
+    fn add(&mut self, counts: &[(&'static str, i64)]) {
+        for (name, n) in counts {
+            match self.0.iter_mut().find(|(found, _)| found == name) {
+                Some((_, sum)) => *sum += n,
+                None => self.0.push((name, *n)),
+            }
+        }
+    }
+
+    /// `total` after them.
+    fn on(&self, name: &str, total: u64) -> u64 {
+        let moved = self.0.iter().find(|(found, _)| *found == name).map_or(0, |(_, n)| *n);
+        total.saturating_add_signed(moved)
     }
 }
 

@@ -1,11 +1,7 @@
 //! Group commit: one thread owns the writing connection, and one transaction holds the writes that gathered while
-//! the last one was committed. A lone write is committed at once.
+//! the last one was committed. No timer: a lone write is committed at once.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    thread,
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{
@@ -17,16 +13,6 @@ use crate::{StorageError, Tx, outbox::Unpublished, readers::Readers, tx::Batch};
 
 /// Most writes in one transaction: bounds the latency of the first of them.
 const MAX_WRITES: usize = 1024;
-
-/// A commit that this many have shared is followed by a rest: those who were answered by it come again, and would
-/// find a commit that has just begun with the first of them.
-const SHARED: usize = 4;
-
-/// How long that rest is.
-const REST: Duration = Duration::from_micros(400);
-
-/// As many as wait already are worth a commit without a rest.
-const ENOUGH: usize = 24;
 
 /// Slots of a kept total.
 const SLOTS: u64 = 16;
@@ -86,16 +72,11 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let mut writes = Vec::new();
         while self.waiting.blocking_recv_many(&mut writes, MAX_WRITES) > 0 {
-            let committed = self.commit_together(&mut writes);
-            let shared_by = writes.len();
-            match committed {
+            match self.commit_together(&mut writes) {
                 Ok(()) => self.answer_together(std::mem::take(&mut writes)),
                 // Somebody's statement failed: everybody again, each alone, so that the error is his alone.
-                Err(_) if shared_by > 1 => writes.drain(..).for_each(|write| self.commit_alone(write)),
+                Err(_) if writes.len() > 1 => writes.drain(..).for_each(|write| self.commit_alone(write)),
                 Err(error) => writes.drain(..).for_each(|write| write.answer(Err(error.clone().into()))),
-            }
-            if shared_by >= SHARED && self.waiting.len() < ENOUGH {
-                thread::sleep(REST);
             }
         }
     }

@@ -132,14 +132,19 @@ impl EventBus for LogBus {
                 append(tx, topic, partitions, &records)
             }
         };
-        let appended = self.shared.store.write(write).await.map_err(|error| {
-            self.give_back(positions);
-            unavailable(error)
-        })?;
-        let end = appended.last().map_or(0, |last| last.offset + 1);
-        self.shared.tail.lock().extend(topic, appended);
-        self.shared.end.send_modify(|known| *known = end.max(*known));
-        Ok(())
+        // A task of its own: what is committed is announced, also to a caller that does not wait for it any more.
+        let bus = self.clone();
+        let publishing = tokio::spawn(async move {
+            let appended = bus.shared.store.write(write).await.map_err(|error| {
+                bus.give_back(positions);
+                unavailable(error)
+            })?;
+            let end = appended.last().map_or(0, |last| last.offset + 1);
+            bus.shared.tail.lock().extend(topic, appended);
+            bus.shared.end.send_modify(|known| *known = end.max(*known));
+            Ok(())
+        });
+        publishing.await.map_err(|error| BusError::Unavailable(error.to_string()))?
     }
 
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Subscription>, BusError> {

@@ -2,7 +2,10 @@
 
 use std::{
     cell::{Cell, RefCell},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use platform_outbox::{OutboxMessage, OutboxRow};
@@ -57,9 +60,23 @@ impl<'c> Tx<'c> {
     /// Adds `n` to a number in memory when, and only when, this transaction is committed: before the callers are
     /// answered, and whether or not they still wait.
     pub fn add_when_committed(&self, number: &Arc<AtomicI64>, n: i64) {
-        if n != 0 {
-            self.batch.in_memory.borrow_mut().push((Arc::clone(number), n));
+        if n == 0 {
+            return;
         }
+        let mut numbers = self.batch.in_memory.borrow_mut();
+        match numbers.iter_mut().find(|(found, _)| Arc::ptr_eq(found, number)) {
+            Some((_, sum)) => *sum += n,
+            None => numbers.push((Arc::clone(number), n)),
+        }
+    }
+
+    /// What a number that only [`Tx::add_when_committed`] changes will be if nothing more is added to it: with what
+    /// is committed and with what the callers before this one have added. So a write can keep to a limit that holds
+    /// however many callers there are.
+    pub fn number(&self, number: &Arc<AtomicI64>) -> i64 {
+        let numbers = self.batch.in_memory.borrow();
+        let added = numbers.iter().find(|(found, _)| Arc::ptr_eq(found, number)).map_or(0, |(_, sum)| *sum);
+        number.load(Ordering::Relaxed) + added
     }
 
     /// Adds `n` to the kept total `name`; written once for all callers that share the transaction.

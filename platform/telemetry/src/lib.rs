@@ -1,7 +1,10 @@
 //! Log output: readable lines for people, JSON for machines. Always on standard error, so that standard output
 //! carries nothing but answers.
 
-use std::io::IsTerminal as _;
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::IsTerminal as _,
+};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -28,8 +31,7 @@ pub fn start(format: LogFormat) -> Result<(), String> {
         format!("{FILTER_VARIABLE}=\"{filter}\" is not a log filter ({error}); write for example \"info,order=debug\"")
     })?;
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // An error means that a logger is there already, as in tests.
-    let _ = match format {
+    let started = match format {
         LogFormat::Text => lines
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
@@ -37,5 +39,28 @@ pub fn start(format: LogFormat) -> Result<(), String> {
             .try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
+    // An error means that a logger is there already, as in tests.
+    if started.is_ok() {
+        log_panics();
+    }
     Ok(())
 }
+
+/// From now on a panic is a line like any other: plain text between lines of JSON is lost on those who read them.
+fn log_panics() {
+    let plain = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            return plain(panic);
+        }
+        let reason = panic.payload_as_str().unwrap_or("a panic without a text");
+        let location = panic.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(ToOwned::to_owned);
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(reason, location, thread, backtrace, "a bug: this should never happen");
+    }));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
-//! What tests of every crate share: waiting for a state instead of sleeping, and real engines.
+//! What tests of every crate share: waiting for a state instead of sleeping, asking a router, real engines.
 
+pub mod http;
 pub mod postgres;
 
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! What every store and the topic say about one order.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use delivery::domain::Delivery;
 use mypage::projection::Row;
@@ -45,6 +48,32 @@ impl Evidence {
     /// A rent without an order: somebody has asked rent directly.
     pub(super) fn is_foreign(&self) -> bool {
         self.order.is_none() && self.rent.is_some()
+    }
+}
+
+/// What the rows of an order are known by: where it is the same twice, none of them has changed in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    order: Option<i64>,
+    rent: Option<i64>,
+    delivery: Option<i64>,
+    shown: Option<u64>,
+}
+
+impl Evidence {
+    /// What its rows are known by.
+    pub(super) fn rows(&self) -> Rows {
+        Rows {
+            order: self.order.as_ref().map(|order| order.version.0),
+            rent: self.rent.as_ref().map(|rent| rent.version.0),
+            delivery: self.delivery.as_ref().map(|delivery| delivery.version.0),
+            shown: self.row.as_ref().map(|row| {
+                let mut hasher = DefaultHasher::new();
+                row.known().map(|at| at.map(|at| at.0)).hash(&mut hasher);
+                (row.item(), row.customer(), row.reason()).hash(&mut hasher);
+                hasher.finish()
+            }),
+        }
     }
 }
 

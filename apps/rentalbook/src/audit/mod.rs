@@ -3,29 +3,31 @@
 //! It walks all stores and the topic, through the ports, so the same code serves every wiring. Orders whose events
 //! are still on their way prove nothing; they are looked at again until they are quiet, or time is up.
 
+mod agreement;
 mod check;
 mod evidence;
+mod moving;
+mod report;
+mod said;
 mod tally;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use contracts::{GROUPS, TOPIC};
 use delivery::application::ports::DeliveryStore;
 use mypage::query::View;
-use order::application::ports::OrderStore;
-use platform_event_bus::{DeadLetters, EventBus};
+use order::{
+    application::ports::{Due, OrderStore},
+    domain::{Moment, OrderId},
+};
+use platform_event_bus::EventBus;
 use platform_outbox::Outbox;
 use rent::application::ports::RentStore;
-use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use check::{Verdict, check};
-use evidence::{Evidence, Walk};
+use check::{Calm, Verdict, check};
+use evidence::{Evidence, Rows, Walk};
+use moving::{Moving, open_letters};
+pub use report::{Breach, Report};
 use tally::Topic;
 
 /// What is audited.
@@ -47,36 +49,8 @@ pub struct Audit {
     pub outboxes: Vec<Arc<dyn Outbox>>,
     /// Whether all services run, so that nothing may stay where it is.
     pub all_running: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// How long orders that are under way are looked at again.
+    /// How long orders that are under way are looked at again; zero where nothing runs that could move them.
     pub patience: Duration,
-}
-
-/// A breach of an invariant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Breach {
-    /// The order.
-    pub order_id: i64,
-    /// Which invariant: 1 to 8, or 0 for the table of agreement.
-    pub invariant: u8,
-    /// What contradicts what.
-    pub what: String,
-}
-
-/// What the audit found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Orders, rents of unknown orders included, that were looked at.
-    pub orders: u64,
-    /// Events on the topic.
-    pub events: u64,
-    /// Rents of orders that order does not know: allowed, and never handed over.
-    pub foreign: u64,
-    /// Orders whose events are still on their way: nothing can be said about them yet.
-    pub under_way: u64,
-    /// Dead letters that nobody has settled.
-    pub dead_letters: u64,
-    /// The breaches, by order id.
-    pub breaches: Vec<Breach>,
 }
 
 /// The audit could not be carried out.
@@ -84,162 +58,121 @@ pub struct Report {
 #[error("the audit could not be carried out: {0}")]
 pub struct AuditError(pub String);
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for breach in &self.breaches {
-            writeln!(f, "order {}: {} (invariant {})", breach.order_id, breach.what, breach.invariant)?;
-        }
-        writeln!(
-            f,
-            "{} orders and {} events audited: {}",
-            self.orders,
-            self.events,
-            if self.breaches.is_empty() {
-                "clean".to_owned()
-            } else {
-                format!("{} breaches", self.breaches.len())
-            }
-        )?;
-        if self.foreign > 0 {
-            writeln!(
-                f,
-                "{} rents belong to orders that are not known here (foreign, allowed)",
-                self.foreign
-            )?;
-        }
-        if self.under_way > 0 {
-            writeln!(
-                f,
-                "{} orders are still under way; start what is stopped and audit again",
-                self.under_way
-            )?;
-        }
-        if self.dead_letters > 0 {
-            writeln!(f, "{} dead letters are open; see `rentalbook tools dlq list`", self.dead_letters)?;
-        }
-        Ok(())
-    }
-}
-
-/// Pause before orders that are under way are looked at again.
+/// Pause before orders that are not clean are looked at again.
 const AGAIN: Duration = Duration::from_millis(250);
 
 impl Audit {
-    /// Audits everything.
+    /// Audits everything. What contradicts itself for good is not waited for; what may still come right is, until
+    /// patience ends.
     pub async fn run(&self) -> Result<Report, AuditError> {
         let mut topic = Topic::read(&*self.bus, Arc::clone(&self.rebuilt)).await?;
-        let mut suspects = self.walk(&mut topic).await?;
-        let mut report = Report { orders: suspects.orders, foreign: suspects.foreign, ..Report::default() };
-
+        let (mut report, mut suspects) = self.walk(&topic).await?;
+        let mut resuming = Resuming::begin(self).await?;
         let end = Instant::now() + self.patience;
-        while !suspects.open.is_empty() && Instant::now() < end {
-            sleep(AGAIN).await;
-            self.look_again(&mut topic, &mut suspects.open).await?;
-        }
-        for (order_id, verdict) in suspects.open {
-            match verdict {
-                Verdict::Clean => {}
-                Verdict::UnderWay => report.under_way += 1,
-                Verdict::Breached(breaches) => {
-                    report.breaches.extend(breaches.into_iter().map(|(invariant, what)| Breach {
-                        order_id,
-                        invariant,
-                        what,
-                    }));
-                }
+        while !suspects.is_empty() {
+            // Where nothing runs, nothing changes; but only a second look knows that nothing has changed.
+            sleep(AGAIN.min(self.patience)).await;
+            let is_last = Instant::now() >= end;
+            resuming.is_possible &= (self.all_running)();
+            self.look_again(&mut topic, &mut suspects, resuming.is_possible, &mut report).await?;
+            if is_last {
+                break;
             }
         }
+        let is_stuck = resuming.is_stuck(self).await?;
+        for (order_id, suspect) in suspects {
+            if is_stuck && suspect.is_pending {
+                let what = "it stays Pending although all services run".to_owned();
+                report.breaches.push(Breach { order_id, invariant: 8, what });
+            } else {
+                report.under_way += 1;
+            }
+        }
+        report.breaches.sort();
         report.events = topic.events;
-        let letters = DeadLetters::new(Arc::clone(&self.bus), TOPIC);
-        report.dead_letters = letters.list().await?.len() as u64;
+        report.dead_letters = open_letters(self).await?.len() as u64;
         Ok(report)
     }
 
-    /// Looks at every order once. What is not clean is suspect, nothing more.
-    async fn walk(&self, topic: &mut Topic) -> Result<Suspects, AuditError> {
-        let moving = self.moving().await?;
-        let mut suspects = Suspects::default();
+    /// Looks at every order once. What is not clean is suspect, nothing more: its rows are younger than what was
+    /// read of the topic.
+    async fn walk(&self, topic: &Topic) -> Result<(Report, BTreeMap<i64, Suspect>), AuditError> {
+        let mut report = Report::default();
+        let mut suspects = BTreeMap::new();
         let mut walk = Walk::new(self);
+        let calm = Calm { steady: false, quiet: false, all_running: false };
         while let Some(evidence) = walk.next(topic).await? {
-            suspects.orders += 1;
-            suspects.foreign += u64::from(evidence.is_foreign());
-            let verdict = self.judge(&evidence, topic, &moving);
-            if verdict != Verdict::Clean {
-                suspects.open.insert(evidence.order_id, verdict);
+            report.orders += 1;
+            report.foreign += u64::from(evidence.is_foreign());
+            if check(&evidence, calm) != Verdict::Clean {
+                suspects.insert(evidence.order_id, Suspect { rows: evidence.rows(), is_pending: false });
             }
         }
-        Ok(suspects)
+        Ok((report, suspects))
     }
 
+    /// Rows, then what moves, then the topic, then the rows again: where they are the same, they are of one moment,
+    /// and everything that they and the topic have caused by then is known.
     async fn look_again(
         &self,
         topic: &mut Topic,
-        open: &mut BTreeMap<i64, Verdict>,
+        suspects: &mut BTreeMap<i64, Suspect>,
+        all_running: bool,
+        report: &mut Report,
     ) -> Result<(), AuditError> {
-        // What waits is read before what is published: an event that moves in between is seen twice, never not.
-        let moving = self.moving().await?;
+        let moving = Moving::read(self).await?;
         topic.catch_up().await?;
-        let ids: Vec<_> = open.keys().copied().collect();
+        let ids: Vec<_> = suspects.keys().copied().collect();
         for order_id in ids {
             let evidence = Evidence::gather(self, topic, order_id).await?;
-            let verdict = self.judge(&evidence, topic, &moving);
-            if verdict == Verdict::Clean {
-                open.remove(&order_id);
-            } else {
-                open.insert(order_id, verdict);
+            let rows = evidence.rows();
+            let steady = suspects.get(&order_id).is_some_and(|before| before.rows == rows);
+            let quiet = steady && moving.is_quiet(order_id, topic);
+            let verdict = check(&evidence, Calm { steady, quiet, all_running });
+            suspects.remove(&order_id);
+            match verdict {
+                Verdict::Clean => {}
+                Verdict::UnderWay => drop(suspects.insert(order_id, Suspect { rows, is_pending: false })),
+                Verdict::Pending => drop(suspects.insert(order_id, Suspect { rows, is_pending: true })),
+                Verdict::Breached(breaches) => {
+                    let named = |(invariant, what)| Breach { order_id, invariant, what };
+                    report.breaches.extend(breaches.into_iter().map(named));
+                }
             }
         }
         Ok(())
     }
 
-    fn judge(&self, evidence: &Evidence, topic: &Topic, moving: &Moving) -> Verdict {
-        let quiet =
-            !moving.waiting.contains(&evidence.order_id) && topic.is_consumed(evidence.order_id, moving);
-        check(evidence, quiet, (self.all_running)())
-    }
-
-    async fn moving(&self) -> Result<Moving, AuditError> {
-        let mut committed = BTreeMap::new();
-        for group in GROUPS {
-            for position in self.bus.positions(TOPIC, group).await? {
-                let least: &mut i64 = committed.entry(position.partition).or_insert(i64::MAX);
-                *least = (*least).min(position.committed);
-            }
-        }
-        Ok(Moving { committed, waiting: self.waiting().await? })
-    }
-
-    /// The orders with an event that is not published yet.
-    async fn waiting(&self) -> Result<HashSet<i64>, AuditError> {
-        let mut waiting = HashSet::new();
-        for outbox in &self.outboxes {
-            let mut after = 0;
-            loop {
-                let rows = outbox.read(after, 10_000).await.map_err(|error| AuditError(error.to_string()))?;
-                let Some(last) = rows.last() else { break };
-                after = last.seq;
-                let ids =
-                    rows.iter().filter_map(|row| std::str::from_utf8(&row.message.key).ok()?.parse().ok());
-                waiting.extend::<Vec<i64>>(ids.collect());
-            }
-        }
-        Ok(waiting)
+    /// The pending order that is resumed next.
+    async fn oldest_pending(&self) -> Result<Option<OrderId>, AuditError> {
+        let all = Due { placed_before: Moment(i64::MAX), limit: 1 };
+        Ok(self.orders.due(all).await?.first().map(|order| order.id))
     }
 }
 
-#[derive(Default)]
-struct Suspects {
-    orders: u64,
-    foreign: u64,
-    open: BTreeMap<i64, Verdict>,
+/// An order that was not clean when it was looked at last.
+struct Suspect {
+    rows: Rows,
+    /// Whether it waits only to be resumed.
+    is_pending: bool,
 }
 
-/// What is on its way.
-pub(crate) struct Moving {
-    /// What the slowest group has committed, per partition.
-    pub(crate) committed: BTreeMap<u32, i64>,
-    /// Orders with an event that is not published yet.
-    pub(crate) waiting: HashSet<i64>,
+/// Whether pending orders are resumed. They are taken up oldest first, so as long as the oldest is another one from
+/// time to time, the others have their turn.
+struct Resuming {
+    oldest: Option<OrderId>,
+    /// Whether everything has run all the time.
+    is_possible: bool,
+}
+
+impl Resuming {
+    async fn begin(audit: &Audit) -> Result<Self, AuditError> {
+        Ok(Self { oldest: audit.oldest_pending().await?, is_possible: (audit.all_running)() })
+    }
+
+    async fn is_stuck(&self, audit: &Audit) -> Result<bool, AuditError> {
+        Ok(self.is_possible && self.oldest == audit.oldest_pending().await?)
+    }
 }
 
 macro_rules! from_error {

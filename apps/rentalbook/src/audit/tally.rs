@@ -1,12 +1,16 @@
 //! The topic, counted per order, and the view that it makes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
-use contracts::{EventKind, TOPIC, decode};
+use contracts::{Event, EventKind, TOPIC, decode};
 use mypage::{query::View, record::fact_in};
 use platform_event_bus::{EventBus, Record, Replay};
 
-use super::{AuditError, Moving};
+use super::{AuditError, moving::Moving};
 
 /// What the topic says about one order: which events, and whether one was said more than once.
 ///
@@ -14,9 +18,9 @@ use super::{AuditError, Moving};
 /// publishes again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// Version of the first event of each kind, by [`index`]; 0 where there is none.
-    versions: [u32; KINDS],
-    /// Bit per kind: said with different versions.
+    /// What the first event of each kind is known by, by [`index`]; 0 where there is none.
+    first: [u32; KINDS],
+    /// Bit per kind: different events were said.
     twice: u16,
     /// Where its last event is.
     partition: u32,
@@ -42,10 +46,19 @@ fn index(kind: &EventKind) -> usize {
     }
 }
 
+/// What an event is known by: a copy of it has the same mark, another event another one. (One pair in four thousand
+/// million has not; a whole name for every event of every order would be too much to keep.)
+fn mark(event: &Event) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    (event.id, event.version, &event.event_id).hash(&mut hasher);
+    let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]).max(1)
+}
+
 impl Tally {
     /// Whether an event of this kind was published.
     pub(super) fn has(&self, kind: &EventKind) -> bool {
-        self.versions[index(kind)] > 0
+        self.first[index(kind)] > 0
     }
 
     /// Whether different events of this kind were published.
@@ -53,16 +66,14 @@ impl Tally {
         self.twice & (1 << index(kind)) != 0
     }
 
-    fn add(&mut self, kind: &EventKind, version: Option<i64>, record: &Record) {
-        // Publishers that keep no version say each thing once, as far as can be told.
-        let version = version.and_then(|version| u32::try_from(version).ok()).unwrap_or(u32::MAX);
-        let first = &mut self.versions[index(kind)];
-        match *first {
-            0 => *first = version,
-            known if known != version => self.twice |= 1 << index(kind),
+    fn add(&mut self, event: &Event, record: &Record) {
+        let (mark, index) = (mark(event), index(&event.kind));
+        match self.first[index] {
+            0 => self.first[index] = mark,
+            known if known != mark => self.twice |= 1 << index,
             _ => {}
         }
-        (self.partition, self.last_offset) = (record.partition, self.last_offset.max(record.offset));
+        (self.partition, self.last_offset) = (record.partition, record.offset);
     }
 }
 
@@ -102,7 +113,7 @@ impl Topic {
                 // What cannot be decoded is a dead letter's business.
                 let Ok(Some(event)) = decode(&record.value, String::new) else { continue };
                 self.events += 1;
-                self.tallies.entry(event.order_id).or_default().add(&event.kind, event.version, record);
+                self.tallies.entry(event.order_id).or_default().add(&event, record);
                 facts.extend(fact_in(record).ok().flatten());
             }
             self.rebuilt.apply(facts).await?;

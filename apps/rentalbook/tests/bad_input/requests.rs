@@ -229,9 +229,17 @@ async fn methods_that_an_address_does_not_have_are_refused_with_those_that_it_ha
         (Method::PATCH, "/rents/1"),
         (Method::PATCH, "/orders"),
         (Method::POST, "/orders/1"),
+        (Method::POST, "/"),
+        (Method::PUT, "/"),
+        (Method::PATCH, "/profile"),
+        (Method::POST, "/profile/rents"),
     ] {
         let answer = scene.send(Gateway, method, path, Some(json!({ "status": "Gone" }))).await;
         problem(&answer, 405, "method-not-allowed");
+    }
+    for path in ["/", "/profile", "/profile/rents"] {
+        let answer = scene.send(Gateway, Method::OPTIONS, path, None).await;
+        assert_eq!((answer.status, answer.header("allow")), (200, Some("OPTIONS,HEAD,GET")), "{path}");
     }
     assert_eq!(everything(&scene).await, before);
     scene.close().await;

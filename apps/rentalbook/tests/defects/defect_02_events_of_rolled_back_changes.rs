@@ -5,12 +5,11 @@ use order::application::OnRentUnavailable;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_02_a_change_that_does_not_happen_says_nothing() {
-    let library =
-        OpenLibrary::open_with(|config| config.on_rent_unavailable(OnRentUnavailable::Reject)).await;
+    let library = Scene::open_with(|config| config.on_rent_unavailable(OnRentUnavailable::Reject)).await;
 
     // Rent is away: the original rolled the order back, and Ordered was out.
     library.stop(ServiceArg::Rent).await;
@@ -30,7 +29,7 @@ async fn defect_02_a_change_that_does_not_happen_says_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_02_of_many_who_change_the_same_order_only_the_one_who_commits_says_so() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let order = library.an_order("COSMOS").await;
     library.settle().await;
 

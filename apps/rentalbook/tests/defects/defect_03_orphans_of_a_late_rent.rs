@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use order::application::OnRentUnavailable;
-use rentalbook::embedded::Config;
+use rentalbook::config::Config;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 const ORDERS: i64 = 8;
 
 /// Rent's commit takes longer than order waits.
-async fn a_library_with_a_slow_rent(policy: OnRentUnavailable) -> OpenLibrary {
-    OpenLibrary::open_with(|mut config: Config| {
+async fn a_library_with_a_slow_rent(policy: OnRentUnavailable) -> Scene {
+    Scene::open_with(|mut config: Config| {
         config.rent_guard.deadline = Duration::from_millis(100);
         config.on_rent_unavailable(policy)
     })

@@ -1,17 +1,19 @@
 //! The original lost events when Kafka was down, or when the process died after its commit.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
+use contracts::TOPIC;
 use order::{
     adapters::outbound::clock::SystemClock as OrderClock,
     application::{Orders, PlaceOrder, Policy},
     domain::Item,
 };
+use platform_event_bus::{EventBus as _, NewRecord};
 use platform_outbox::Outbox as _;
 use rent::{adapters::outbound::clock::SystemClock as RentClock, application::Rents};
 use rentalbook::{cli::ServiceArg, door::Door, in_process_rent::InProcessRent, stores::Stores};
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// Commits an order and its rent as the services do. Nobody publishes what that says: whoever would has died.
 async fn commit_an_order(stores: &Stores, item: &str) -> i64 {
@@ -33,7 +35,7 @@ async fn commit_an_order(stores: &Stores, item: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_04_a_process_that_dies_after_its_commit_publishes_when_it_is_back() {
-    let mut library = OpenLibrary::open().await;
+    let mut library = Scene::open().await;
     library.stop(ServiceArg::Order).await;
     library.stop(ServiceArg::Rent).await;
     let order = commit_an_order(library.stores(), "COSMOS").await;
@@ -52,7 +54,7 @@ async fn defect_04_a_process_that_dies_after_its_commit_publishes_when_it_is_bac
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_04_while_the_topic_is_away_orders_are_taken_and_their_events_wait() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let first = library.an_order("before").await;
     library.settle().await;
 
@@ -62,8 +64,9 @@ async fn defect_04_while_the_topic_is_away_orders_are_taken_and_their_events_wai
         orders.push(library.an_order(&format!("book {n}")).await);
     }
     assert_eq!(library.cancel(first).await.status, 200);
-    // Longer than the relays' writes wait for the file: they fail, and try again.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Written after what the relays publish: once this has failed, so has that, and they try again.
+    let nothing = NewRecord { value: "{}".into(), ..NewRecord::default() };
+    assert!(library.stores().bus.publish(TOPIC, vec![nothing]).await.is_err(), "the topic is away");
     assert!(library.stores().orders.outbox().backlog().await.expect("the outbox") >= 11, "they wait");
     orders.push(library.an_order("still taken").await);
     drop(away);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// All orders in which `n` things can happen.
 fn permutations(n: usize) -> Vec<Vec<usize>> {
@@ -32,7 +32,7 @@ fn event(kind: &str, status: &str, order: i64) -> String {
 
 /// Publishes the events of one course of things in every order, each for an order of its own, and looks at the rows.
 async fn every_order_of(first: i64, course: &[(&str, &str)], shown: &str) {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let orders: Vec<_> = (first..).zip(permutations(course.len())).collect();
     let records = orders.iter().flat_map(|(order, permutation)| {
         permutation.iter().map(|n| (Some(*order), event(course[*n].0, course[*n].1, *order)))
@@ -42,7 +42,7 @@ async fn every_order_of(first: i64, course: &[(&str, &str)], shown: &str) {
 
     assert!(library.dead_letters().await.is_empty());
     for (order, permutation) in &orders {
-        let row = library.of("mypages", *order).await.expect("a row");
+        let row = library.find("mypages", *order).await.expect("a row");
         let item = format!("book {order}");
         assert_eq!((&row["status"], &row["item"]), (&json!(shown), &Value::from(item)), "{permutation:?}");
         let history = row["history"].as_array().expect("a time line");

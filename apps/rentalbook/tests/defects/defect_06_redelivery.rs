@@ -4,10 +4,10 @@ use contracts::TOPIC;
 use platform_event_bus::{EventBus as _, NewRecord};
 use serde_json::Value;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// Everything that can be seen of a library.
-async fn all_that_is_shown(library: &OpenLibrary) -> Vec<Value> {
+async fn all_that_is_shown(library: &Scene) -> Vec<Value> {
     let mut all = Vec::new();
     for collection in ["orders", "rents", "deliveries", "mypages"] {
         all.push(library.get(&format!("/{collection}?size=1000&sort=id")).await.json());
@@ -17,14 +17,14 @@ async fn all_that_is_shown(library: &OpenLibrary) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_06_a_redelivered_event_changes_nothing_and_says_nothing() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let mut orders = Vec::new();
     for n in 0..12 {
         orders.push(library.an_order(&format!("book {n}")).await);
     }
     library.settle().await;
     for order in &orders[..4] {
-        assert_eq!(library.hand_over(*order).await.status, 200);
+        assert_eq!(library.hand_over_parcel_of(*order).await.status, 200);
     }
     for order in &orders[4..8] {
         assert_eq!(library.cancel(*order).await.status, 200);

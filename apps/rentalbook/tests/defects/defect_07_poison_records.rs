@@ -2,13 +2,13 @@
 
 use rentalbook::cli::{Dlq, Tool};
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// Names one of our events, and can never be one.
 const POISON: &str =
     r#"{"eventType":"Rented","timestamp":"20261122152030","id":"seven","orderId":1,"me":true}"#;
 
-async fn dlq(library: &OpenLibrary, dlq: Dlq) -> String {
+async fn dlq(library: &Scene, dlq: Dlq) -> String {
     let (text, code) = library.tool(&Tool::Dlq(dlq)).await;
     assert_eq!(code, 0, "{text}");
     text
@@ -16,7 +16,7 @@ async fn dlq(library: &OpenLibrary, dlq: Dlq) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_07_a_poison_record_is_set_aside_listed_and_can_be_replayed_or_dropped() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let order = library.an_order("before").await;
     library.settle().await;
 
@@ -28,7 +28,7 @@ async fn defect_07_a_poison_record_is_set_aside_listed_and_can_be_replayed_or_dr
     groups.sort_unstable();
     assert_eq!(groups, ["delivery", "mypage", "order", "rent"], "each consumer sets it aside for itself");
 
-    assert_eq!(library.hand_over(order).await.status, 200);
+    assert_eq!(library.hand_over_parcel_of(order).await.status, 200);
     library.settle().await;
     assert_eq!(library.status_in("mypages", order).await.as_deref(), Some("Shipped"), "nothing waits for it");
 
@@ -55,7 +55,7 @@ async fn defect_07_a_poison_record_is_set_aside_listed_and_can_be_replayed_or_dr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_07_among_good_records_only_the_poison_is_set_aside() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let rented = |order: i64| {
         format!(
             r#"{{"eventType":"Rented","timestamp":"20261122152030","id":{order},"orderId":{order},"status":"Rent"}}"#

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_08_the_events_of_one_order_stay_in_order_on_twelve_partitions() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let mut cancelled = Vec::new();
     for n in 0..60 {
         let order = library.an_order(&format!("book {n}")).await;
@@ -38,8 +38,12 @@ async fn defect_08_the_events_of_one_order_stay_in_order_on_twelve_partitions() 
         assert!(place("Rented") < place("RentCanceled"), "{said:?}");
         assert!(place("RentCanceled") < place("DeliveryCanceled"), "{said:?}");
         assert_eq!(library.status_in("mypages", order).await.as_deref(), Some("Ship Canceled"));
-        if library.of("deliveries", order).await.is_some() {
-            assert_eq!(library.hand_over(order).await.status, 409, "a cancelled book is not shipped");
+        if library.find("deliveries", order).await.is_some() {
+            assert_eq!(
+                library.hand_over_parcel_of(order).await.status,
+                409,
+                "a cancelled book is not shipped"
+            );
         }
     }
     library.close().await;
@@ -47,7 +51,7 @@ async fn defect_08_the_events_of_one_order_stay_in_order_on_twelve_partitions() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_08_a_cancellation_that_overtakes_its_rent_leaves_no_parcel() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     // As producers without a key may have it: the other way round.
     let canceled = r#"{"eventType":"RentCanceled","timestamp":"20261122152030","id":1,"orderId":1,"status":"Rent Canceled","me":true}"#;
     let rented =
@@ -56,7 +60,7 @@ async fn defect_08_a_cancellation_that_overtakes_its_rent_leaves_no_parcel() {
     library.settle().await;
     library.publish([(Some(1), rented)]).await;
     library.settle().await;
-    assert_eq!(library.of("deliveries", 1).await, None);
+    assert_eq!(library.find("deliveries", 1).await, None);
     assert_eq!(library.status_in("mypages", 1).await.as_deref(), Some("Ship Canceled"));
     library.leave().await;
 }

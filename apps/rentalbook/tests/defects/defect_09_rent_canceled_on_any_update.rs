@@ -4,13 +4,13 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_09_rent_canceled_is_said_once_and_only_when_a_rent_is_cancelled() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let order = library.an_order("COSMOS").await;
-    let rent = library.of("rents", order).await.expect("a rent")["id"].clone();
+    let rent = library.find("rents", order).await.expect("a rent")["id"].clone();
     library.settle().await;
     let said = library.said(order).await;
 
@@ -26,7 +26,7 @@ async fn defect_09_rent_canceled_is_said_once_and_only_when_a_rent_is_cancelled(
         let answer = library.send(ServiceArg::Rent, method, &format!("/rents/{rent}"), Some(body)).await;
         assert_eq!(answer.status, 405);
     }
-    assert_eq!(library.hand_over(order).await.status, 200);
+    assert_eq!(library.hand_over_parcel_of(order).await.status, 200);
     library.settle().await;
     assert_eq!(library.said(order).await, [&said[..], &["Shipped/Shipped".to_owned()]].concat());
 

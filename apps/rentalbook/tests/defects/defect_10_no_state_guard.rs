@@ -5,7 +5,7 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::{Value, json};
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// An order in each of the states that it can rest in.
 struct Orders {
@@ -15,7 +15,7 @@ struct Orders {
     rejected: i64,
 }
 
-async fn orders_in_every_state(library: &OpenLibrary) -> Orders {
+async fn orders_in_every_state(library: &Scene) -> Orders {
     let ordered = library.an_order("ordered").await;
     let shipped = library.an_order("shipped").await;
     let canceled = library.an_order("canceled").await;
@@ -23,19 +23,19 @@ async fn orders_in_every_state(library: &OpenLibrary) -> Orders {
     let rejected = library.send(ServiceArg::Gateway, Method::POST, "/orders", Some(rejected)).await;
     assert_eq!(rejected.status, 409, "lee may not borrow");
     library.settle().await;
-    assert_eq!(library.hand_over(shipped).await.status, 200);
+    assert_eq!(library.hand_over_parcel_of(shipped).await.status, 200);
     assert_eq!(library.cancel(canceled).await.status, 200);
     library.settle().await;
     Orders { ordered, shipped, canceled, rejected: rejected.number("orderId") }
 }
 
-async fn patch(library: &OpenLibrary, path: &str, body: Value) -> u16 {
+async fn patch(library: &Scene, path: &str, body: Value) -> u16 {
     library.send(ServiceArg::Gateway, Method::PATCH, path, Some(body)).await.status
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_10_every_transition_that_is_not_allowed_is_refused_and_changes_nothing() {
-    let library = OpenLibrary::open_with(|mut config| {
+    let library = Scene::open_with(|mut config| {
         config.rents.suspended.extend(rent::domain::Customer::parse("lee"));
         config
     })
@@ -72,10 +72,10 @@ async fn defect_10_every_transition_that_is_not_allowed_is_refused_and_changes_n
         }
     }
     // Ship after the cancellation.
-    assert_eq!(library.hand_over(canceled).await.status, 409);
+    assert_eq!(library.hand_over_parcel_of(canceled).await.status, 409);
     // What couriers may not ask for.
     for order in [ordered, shipped, canceled] {
-        let parcel = library.of("deliveries", order).await.expect("a parcel")["id"].clone();
+        let parcel = library.find("deliveries", order).await.expect("a parcel")["id"].clone();
         let path = format!("/deliveries/{parcel}");
         for word in ["Ship", "Ship Canceled"] {
             assert_eq!(patch(&library, &path, json!({ "status": word })).await, 409, "order {order}: {word}");
@@ -100,7 +100,7 @@ async fn defect_10_every_transition_that_is_not_allowed_is_refused_and_changes_n
     }
     // Repeats of what was done are accepted and change nothing.
     assert_eq!(library.cancel(canceled).await.status, 200);
-    assert_eq!(library.hand_over(shipped).await.status, 200);
+    assert_eq!(library.hand_over_parcel_of(shipped).await.status, 200);
 
     library.settle().await;
     assert_eq!(everything().await, before);
@@ -110,11 +110,11 @@ async fn defect_10_every_transition_that_is_not_allowed_is_refused_and_changes_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_10_a_parcel_whose_order_is_not_confirmed_is_not_handed_over() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let body = json!({ "orderId": 7777, "status": "Rent" });
     assert_eq!(library.send(ServiceArg::Rent, Method::POST, "/rents", Some(body)).await.status, 201);
     library.settle().await;
-    let refused = library.hand_over(7777).await;
+    let refused = library.hand_over_parcel_of(7777).await;
     assert_eq!(refused.status, 409);
     assert!(refused.text("detail").contains("try again shortly"), "{refused:?}");
     library.close().await;

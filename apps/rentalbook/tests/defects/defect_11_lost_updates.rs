@@ -3,27 +3,27 @@
 use hyper::Method;
 use rentalbook::cli::ServiceArg;
 
-use super::open_library::OpenLibrary;
 use crate::harness::Answer;
+use crate::harness::Scene;
 
-async fn patch_if(library: &OpenLibrary, path: &str, etag: &str, word: &str) -> Answer {
+async fn patch_if(library: &Scene, path: &str, etag: &str, word: &str) -> Answer {
     let headers = [("accept", "*/*"), ("content-type", "application/json"), ("if-match", etag)];
     let body = format!(r#"{{"status":"{word}"}}"#);
     library.send_as(ServiceArg::Gateway, "library.test", (Method::PATCH, path), &headers, Some(&body)).await
 }
 
-async fn etag(library: &OpenLibrary, path: &str) -> String {
+async fn etag(library: &Scene, path: &str) -> String {
     library.get(path).await.header("etag").expect("an ETag").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_11_a_change_of_what_has_changed_meanwhile_is_refused() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let order = library.an_order("COSMOS").await;
     library.settle().await;
     let path = format!("/orders/{order}");
     let seen = etag(&library, &path).await;
-    assert_eq!(library.hand_over(order).await.status, 200);
+    assert_eq!(library.hand_over_parcel_of(order).await.status, 200);
     library.settle().await;
     assert_ne!(etag(&library, &path).await, seen, "its change is a new version");
 
@@ -35,10 +35,10 @@ async fn defect_11_a_change_of_what_has_changed_meanwhile_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_11_of_many_who_change_the_same_version_at_once_exactly_one_succeeds() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let (order, other) = (library.an_order("COSMOS").await, library.an_order("CONTACT").await);
     library.settle().await;
-    let parcel = library.of("deliveries", other).await.expect("a parcel")["id"].clone();
+    let parcel = library.find("deliveries", other).await.expect("a parcel")["id"].clone();
     for (path, word) in
         [(format!("/orders/{order}"), "Order Cancel"), (format!("/deliveries/{parcel}"), "Shipped")]
     {

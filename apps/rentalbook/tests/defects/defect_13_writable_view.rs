@@ -4,16 +4,16 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 const ITEMS: [&str; 4] = ["orders", "rents", "deliveries", "mypages"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_13_nobody_writes_the_view_and_nothing_is_deleted_or_replaced() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let order = library.an_order("COSMOS").await;
     library.settle().await;
-    let before = library.of("mypages", order).await;
+    let before = library.find("mypages", order).await;
 
     let wish = json!({ "orderId": order, "item": "COSMOS", "status": "Shipped" });
     let mut refused =
@@ -32,7 +32,7 @@ async fn defect_13_nobody_writes_the_view_and_nothing_is_deleted_or_replaced() {
         assert!(!answer.text("detail").is_empty());
     }
     library.settle().await;
-    assert_eq!(library.of("mypages", order).await, before);
+    assert_eq!(library.find("mypages", order).await, before);
     for collection in ITEMS {
         assert_eq!(library.count(collection).await, 1, "{collection}");
     }
@@ -41,7 +41,7 @@ async fn defect_13_nobody_writes_the_view_and_nothing_is_deleted_or_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_13_no_collection_is_sent_whole() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     // Rents made directly are quick to make; each has a rent, a parcel and a row of the view.
     let rented = |order: i64| {
         (Some(order), format!(r#"{{"eventType":"Rented","id":{order},"orderId":{order},"status":"Rent"}}"#))

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use order::application::OnRentUnavailable;
+use order::application::{OnRentUnavailable, ports::OrderStore as _};
 use rentalbook::cli::ServiceArg;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// How long order waits for rent.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -14,9 +14,12 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// What a test may take beyond that on a machine that is busy with other things.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// At the same moment.
+const REQUESTS: u64 = 200;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_14_while_rent_is_slow_requests_are_answered_in_time_and_nothing_else_waits() {
-    let library = OpenLibrary::open_with(|mut config| {
+    let library = Scene::open_with(|mut config| {
         config.rent_guard.deadline = DEADLINE;
         config
     })
@@ -26,10 +29,11 @@ async fn defect_14_while_rent_is_slow_requests_are_answered_in_time_and_nothing_
 
     let slow = library.hang("rent.db");
     let asked = Instant::now();
-    let requests = futures_util::future::join_all((0..200).map(|_| library.request_book("COSMOS")));
+    let requests = futures_util::future::join_all((0..REQUESTS).map(|_| library.request_book("COSMOS")));
     let others = async {
         // While all of them wait for rent. The original had ten connections: the eleventh request waited.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let pending = || library.stores().orders.pending();
+        library.until("all are taken", async || pending() == REQUESTS).await;
         let started = Instant::now();
         for path in [
             format!("/orders/{known}"),
@@ -65,7 +69,7 @@ async fn defect_14_while_rent_is_slow_requests_are_answered_in_time_and_nothing_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_14_what_cannot_be_served_is_asked_to_come_back() {
-    let library = OpenLibrary::open_with(|mut config| {
+    let library = Scene::open_with(|mut config| {
         config.limits.in_flight = 8;
         config.rent_guard.deadline = DEADLINE;
         config.on_rent_unavailable(OnRentUnavailable::Reject)
@@ -74,7 +78,7 @@ async fn defect_14_what_cannot_be_served_is_asked_to_come_back() {
     let slow = library.hang("rent.db");
     let requests = futures_util::future::join_all((0..40).map(|_| library.request_book("COSMOS")));
     let health = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        library.until("one waits for rent", async || library.stores().orders.pending() > 0).await;
         library.send(ServiceArg::Order, Method::GET, "/actuator/health", None).await
     };
     let (answers, health) = tokio::join!(requests, health);

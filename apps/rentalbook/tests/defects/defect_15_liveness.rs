@@ -3,11 +3,11 @@
 use hyper::Method;
 use rentalbook::cli::ServiceArg;
 
-use super::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_15_a_service_is_alive_whoever_else_is_away() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let alive = async |services: &[ServiceArg], while_what: &str| {
         for service in services {
             let answer = library.send(*service, Method::GET, "/actuator/health/liveness", None).await;

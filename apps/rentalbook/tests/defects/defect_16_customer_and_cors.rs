@@ -5,12 +5,12 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use super::open_library::OpenLibrary;
 use crate::harness::Answer;
+use crate::harness::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_16_an_order_has_its_customer_and_so_has_everything_that_follows_from_it() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let body = json!({ "item": "코스모스", "customer": "김독자" });
     let order = library.send(ServiceArg::Gateway, Method::POST, "/orders", Some(body)).await;
     assert_eq!(order.text("customer"), "김독자");
@@ -19,7 +19,7 @@ async fn defect_16_an_order_has_its_customer_and_so_has_everything_that_follows_
     library.settle().await;
     for collection in ["rents", "deliveries", "mypages"] {
         assert_eq!(
-            library.of(collection, order).await.expect("it is there")["customer"],
+            library.find(collection, order).await.expect("it is there")["customer"],
             "김독자",
             "{collection}"
         );
@@ -35,7 +35,7 @@ async fn defect_16_an_order_has_its_customer_and_so_has_everything_that_follows_
     library.close().await;
 }
 
-async fn from_page_of(library: &OpenLibrary, origin: &str) -> [Answer; 2] {
+async fn from_page_of(library: &Scene, origin: &str) -> [Answer; 2] {
     let asks = [
         ("origin", origin),
         ("access-control-request-method", "POST"),
@@ -50,14 +50,14 @@ async fn from_page_of(library: &OpenLibrary, origin: &str) -> [Answer; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_16_no_foreign_page_may_call_the_gateway_unless_it_is_named() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     for answer in from_page_of(&library, "https://evil.test").await {
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
     library.close().await;
 
     let ours = "https://library.test";
-    let library = OpenLibrary::open_with(|mut config| {
+    let library = Scene::open_with(|mut config| {
         config.cors_origins = vec![ours.to_owned()];
         config
     })

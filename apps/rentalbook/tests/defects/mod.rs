@@ -1,7 +1,5 @@
 //! What was wrong with the original: each of its 17 defects made to happen, and not happening here.
 
-pub(crate) mod open_library;
-
 mod defect_01_status_after_shipping;
 mod defect_02_events_of_rolled_back_changes;
 mod defect_03_orphans_of_a_late_rent;

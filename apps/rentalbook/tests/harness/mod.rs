@@ -1,6 +1,7 @@
 //! A library of its own for every test, and what its users can do.
 
 mod answer;
+mod inside;
 
 use std::path::Path;
 
@@ -12,14 +13,16 @@ use hyper_util::{
 };
 use rentalbook::{
     cli::{ServiceArg, Tool},
-    embedded::{Config, Library},
+    config::Config,
+    embedded::Library,
 };
 use serde_json::{Value, json};
 
 pub(crate) use answer::Answer;
 
 /// A running library in a folder of its own. Every test ends it with [`Scene::close`], which audits it: a test
-/// cannot pass and leave an event undelivered or an order in disagreement.
+/// cannot pass and leave an event undelivered or an order in disagreement. One that has put events of nobody's orders
+/// on the topic ends it with [`Scene::leave`].
 pub(crate) struct Scene {
     library: Option<Library>,
     config: Config,
@@ -200,16 +203,15 @@ impl Scene {
     }
 
     /// Audits the library and closes it.
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(self) {
         let (report, code) = self.tool(&Tool::Audit).await;
         assert!(code == 0 && report.contains("clean") && !report.contains("under way"), "{report}");
-        self.library.take().expect("the library runs").stop().await;
-        self.closed = true;
+        self.leave().await;
     }
 }
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        assert!(self.closed || std::thread::panicking(), "a test ends with Scene::close");
+        assert!(self.closed || std::thread::panicking(), "a test ends with Scene::close or leave");
     }
 }

@@ -36,7 +36,7 @@ impl Random {
 
 /// What the library has answered.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// Orders answered 201 or 202, with their items.
     pub(super) orders: BTreeMap<i64, String>,
     /// How many of them 202.
@@ -73,7 +73,7 @@ struct Customer {
 }
 
 /// Places, cancels and hands over until it is stopped.
-pub(super) async fn borrow_for_ever(n: u64, seed: u64, http: Http, stop: Arc<AtomicBool>) -> Memory {
+pub(crate) async fn borrow_for_ever(n: u64, seed: u64, http: Http, stop: Arc<AtomicBool>) -> Memory {
     let random = Random(seed ^ (n + 1).wrapping_mul(0x5851_f42d_4c95_7f2d));
     let mut customer = Customer { http, memory: Memory::default(), random, stop };
     for book in 0.. {

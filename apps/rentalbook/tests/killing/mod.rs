@@ -3,7 +3,7 @@
 //!
 //! `RENTALBOOK_KILL_SEED` repeats the moments of an earlier run, `RENTALBOOK_KILLS` changes how many there are.
 
-mod client;
+pub(crate) mod client;
 pub(crate) mod program;
 
 use std::{
@@ -73,7 +73,7 @@ async fn the_program_is_killed_at_random_moments_and_nothing_that_it_answered_is
     let mut running = kill_again_and_again(&place, &mut Random(seed), kills).await;
     running.until_open().await;
     // The last life is used, too.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    Http::new(place.ports).until_more("orders", 50).await;
     stop.store(true, Ordering::Release);
     let mut memory = Memory::default();
     for client in clients {

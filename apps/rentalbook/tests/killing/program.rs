@@ -106,6 +106,11 @@ impl Program {
         text
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it is killed");
@@ -233,6 +238,18 @@ impl Http {
 
     pub(crate) async fn get(&self, service: usize, path: &str) -> Option<Answer> {
         self.ask(service, Method::GET, path, &[], None).await
+    }
+
+    /// Waits until a collection has so many items more than now.
+    pub(crate) async fn until_more(&self, collection: &str, more: u64) {
+        let path = format!("/{collection}?size=1");
+        let total = async || {
+            let answer = self.get(4, &path).await.filter(|answer| answer.status == 200)?;
+            answer.json()["page"]["totalElements"].as_u64()
+        };
+        let before = total().await.expect("a total");
+        let what = format!("{more} more {collection}");
+        platform_testkit::until(&what, async || total().await.is_some_and(|now| now >= before + more)).await;
     }
 
     /// Every item of a collection, by its `id`, or by its `orderId` where it has no other.

@@ -46,7 +46,7 @@ async fn ctrl_c_ends_it_within_five_seconds_and_what_was_answered_is_kept() {
         (0..8).map(|n| tokio::spawn(place_until_closed(n, Http::new(ports), Arc::clone(&stop)))).collect();
     // Requests that never come to their end, at two doors: they may not hold it up.
     let hanging = (Hanging::begin(ports[4]).await, Hanging::begin(ports[0]).await);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    Http::new(ports).until_more("orders", 50).await;
 
     running.interrupt();
     let (status, took) = running.until_ended().await;

@@ -2,6 +2,7 @@
 
 mod ending;
 mod headers;
+mod links;
 pub(crate) mod raw;
 mod starting;
 

@@ -2,7 +2,7 @@ use hyper::Method;
 use rentalbook::cli::{ServiceArg, Tool};
 use serde_json::Value;
 
-use crate::defects::open_library::OpenLibrary;
+use crate::harness::Scene;
 
 /// Order id of a rent that the recording made directly, without an order.
 const WITHOUT_ORDER: i64 = 7777;
@@ -25,7 +25,7 @@ fn expected_row(order: i64) -> (Value, &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_consumer_bears_the_events_of_the_original_as_it_wrote_them() {
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     // One by one, as its producers did: without key and headers, any partition is taken.
     for line in lines() {
         library.publish([(None, line)]).await;
@@ -39,7 +39,7 @@ async fn every_consumer_bears_the_events_of_the_original_as_it_wrote_them() {
     }
     let cancelled = library.status_in("deliveries", 3).await;
     assert!(matches!(cancelled.as_deref(), None | Some("Ship Canceled")), "{cancelled:?}");
-    let foreign = library.hand_over(WITHOUT_ORDER).await;
+    let foreign = library.hand_over_parcel_of(WITHOUT_ORDER).await;
     assert_eq!((foreign.status, foreign.text("type").ends_with(":not-confirmed-yet")), (409, true));
     assert_eq!((library.count("orders").await, library.count("mypages").await), (0, 30));
 
@@ -56,9 +56,9 @@ async fn every_consumer_bears_the_events_of_the_original_as_it_wrote_them() {
     library.leave().await;
 }
 
-async fn rows_are_right(library: &OpenLibrary) {
+async fn rows_are_right(library: &Scene) {
     for order in (1..=29).chain([WITHOUT_ORDER]) {
-        let row = library.of("mypages", order).await.expect("a row");
+        let row = library.find("mypages", order).await.expect("a row");
         let (item, status) = expected_row(order);
         assert_eq!((&row["item"], row["status"].as_str()), (&item, Some(status)), "order {order}");
     }

@@ -7,12 +7,12 @@ use super::{
     deviations::{ADDED_KEYS, of_request, requests, table},
     recorded::{Answered, Asked, Body, exchanges},
 };
-use crate::{defects::open_library::OpenLibrary, harness::Answer};
+use crate::harness::{Answer, Scene};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recorded_exchange_with_the_original_is_reproduced_but_for_written_deviations() {
     println!("{}", table());
-    let library = OpenLibrary::open().await;
+    let library = Scene::open().await;
     let (mut bugs, mut added, mut replayed) = (Vec::new(), BTreeSet::new(), 0);
     for (number, exchange) in exchanges() {
         let ours = ask(&library, &exchange.request).await;
@@ -34,7 +34,7 @@ async fn the_recorded_exchange_with_the_original_is_reproduced_but_for_written_d
     library.close().await;
 }
 
-async fn ask(library: &OpenLibrary, asked: &Asked) -> Answer {
+async fn ask(library: &Scene, asked: &Asked) -> Answer {
     let (service, host) = asked.place();
     let method: Method = asked.method.parse().expect("a method");
     let headers: Vec<_> = asked.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

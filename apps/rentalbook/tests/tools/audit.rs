@@ -1,8 +1,14 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use hyper::Method;
 use platform_storage::rusqlite::Connection;
 use serde_json::json;
 
 use super::home::Home;
+use crate::killing::client::borrow_for_ever;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_in_order_is_clean_running_and_closed() {
@@ -78,5 +84,33 @@ async fn an_order_that_stays_where_it_is_while_everything_runs_is_a_breach() {
     let (report, code) = home.tool(&["audit"]).await;
     assert_eq!(code, 1, "{report}");
     assert!(report.contains("order 3: it stays where it is") && report.contains("(invariant 8)"), "{report}");
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_help_tells_the_exit_codes_and_what_is_no_breach() {
+    let help = Home::new().done(&["audit", "--help"]).await;
+    for part in ["Exit code 0: no breach", "1: breaches", "under way"] {
+        assert!(help.contains(part), "no {part} in {help}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_orders_are_placed_cancelled_and_handed_over_no_audit_reports_a_breach() {
+    let home = Home::new();
+    let running = home.open().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> =
+        (0..8).map(|n| tokio::spawn(borrow_for_ever(n, n, home.http.clone(), Arc::clone(&stop)))).collect();
+    for _ in 0..4 {
+        home.http.until_more("orders", 20).await;
+        let report = home.done(&["audit"]).await;
+        assert!(report.contains("audited: clean"), "{report}");
+    }
+    stop.store(true, Ordering::Release);
+    for client in clients {
+        client.await.expect("the client");
+    }
+    home.is_clean().await;
     running.close().await;
 }

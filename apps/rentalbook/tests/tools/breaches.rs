@@ -10,7 +10,7 @@ use platform_storage::{LogBus, rusqlite::Connection};
 use super::home::{Home, copy_files};
 
 /// One change of one row.
-fn sql(data: &Path, file: &str, change: &str) {
+pub(super) fn sql(data: &Path, file: &str, change: &str) {
     let connection = Connection::open(data.join(file)).expect("the file");
     assert_eq!(
         connection.execute(change, []).unwrap_or_else(|error| panic!("{change}: {error}")),
@@ -19,7 +19,7 @@ fn sql(data: &Path, file: &str, change: &str) {
     );
 }
 
-fn an_event(order_id: i64, kind: EventKind) -> Event {
+pub(super) fn an_event(order_id: i64, kind: EventKind) -> Event {
     Event {
         order_id,
         id: order_id,
@@ -32,11 +32,14 @@ fn an_event(order_id: i64, kind: EventKind) -> Event {
     }
 }
 
-async fn publish(data: &Path, order_id: i64, kind: EventKind) {
-    let event = an_event(order_id, kind);
+pub(super) async fn publish(data: &Path, order_id: i64, kind: EventKind) {
+    publish_event(data, &an_event(order_id, kind)).await;
+}
+
+pub(super) async fn publish_event(data: &Path, event: &Event) {
     let record = NewRecord {
-        key: Some(contracts::key(order_id)),
-        headers: Headers::new(contracts::headers(&event)),
+        key: Some(contracts::key(event.order_id)),
+        headers: Headers::new(contracts::headers(event)),
         value: event.encode(&WireClock::default()),
     };
     let bus = LogBus::open(&data.join("bus.db"), None).expect("the topic");
@@ -44,14 +47,14 @@ async fn publish(data: &Path, order_id: i64, kind: EventKind) {
 }
 
 /// Takes the only event of this type and order off the topic.
-fn unpublish(data: &Path, order: i64, event_type: &str) {
+pub(super) fn unpublish(data: &Path, order: i64, event_type: &str) {
     let what = format!(
         "CAST(key AS TEXT) = '{order}' AND CAST(value AS TEXT) LIKE '{{\"eventType\":\"{event_type}\"%'"
     );
     sql(data, "bus.db", &format!("DELETE FROM records WHERE {what}"));
 }
 
-async fn audit(home: &Home) -> String {
+pub(super) async fn audit(home: &Home) -> String {
     let (report, code) = home.tool(&["audit"]).await;
     assert_eq!(code, 1, "{report}");
     report
@@ -59,7 +62,7 @@ async fn audit(home: &Home) -> String {
 
 /// The report of the audit names this order, this contradiction and this invariant.
 #[track_caller]
-fn names(report: &str, order: i64, what: &str, invariant: u8) {
+pub(super) fn names(report: &str, order: i64, what: &str, invariant: u8) {
     let start = format!("order {order}: ");
     let end = format!("(invariant {invariant})");
     let found =

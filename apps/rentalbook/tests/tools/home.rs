@@ -114,7 +114,7 @@ impl Home {
     }
 
     /// Moves what SQLite still keeps beside its files into them, so that a file is all there is.
-    fn empty_logs(&self) {
+    pub(crate) fn empty_logs(&self) {
         for file in ["order.db", "rent.db", "delivery.db", "bus.db"] {
             let connection = Connection::open(self.data().join(file)).expect("the file");
             let checkpoint =

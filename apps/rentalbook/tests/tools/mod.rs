@@ -3,7 +3,10 @@
 mod audit;
 mod breaches;
 mod dead_letters;
+mod doubled;
 pub(crate) mod home;
+mod late_cancel;
+mod patience;
 mod rebuild_view;
 mod services;
 

@@ -1,9 +1,6 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use serde_json::json;
@@ -35,7 +32,7 @@ async fn a_view_that_is_built_again_under_load_is_the_live_one() {
         })
         .collect();
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        home.http.until_more("orders", 20).await;
         let said = home.done(&["rebuild-view"]).await;
         assert!(said.starts_with("the view is built again from "), "{said}");
     }

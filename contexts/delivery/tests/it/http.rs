@@ -1,10 +1,6 @@
 //! Delivery over HTTP: every answer that it can give.
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{HeaderMap, Request},
-};
+use axum::Router;
 use delivery::{
     adapters::{inbound::rest::router, outbound::memory::MemoryDeliveries},
     application::{
@@ -13,50 +9,13 @@ use delivery::{
     },
     domain::OrderId,
 };
+use platform_testkit::http::{self, ACCEPT, Answer, JSON};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
 use crate::{ORDER, a_reaction, deliveries_on};
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or(Value::Null)
-    }
-
-    /// Checks that it is this problem, and returns what it says.
-    fn problem(&self, status: u16, slug: &str) -> String {
-        assert_eq!((self.status, self.header("content-type")), (status, "application/problem+json"));
-        let body = self.json();
-        assert_eq!(body["type"], format!("urn:rentalbook:problem:{slug}"), "{body}");
-        assert_eq!(body["status"], status);
-        body["detail"].as_str().expect("a detail").to_owned()
-    }
-}
-
-const ACCEPT: (&str, &str) = ("accept", "*/*");
-const JSON: (&str, &str) = ("content-type", "application/json");
-
 async fn ask(router: &Router, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let (method, path) = line.split_once(' ').expect("method and path");
-    let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8083");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::from(body.to_owned())).expect("a request");
-    let answer = router.clone().oneshot(request).await.expect("an answer");
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    http::ask(router, "localhost:8083", line, headers, body).await
 }
 
 async fn get(router: &Router, path: &str) -> Answer {

@@ -91,6 +91,7 @@ pub(super) fn a_change(
     Save {
         expected: Some(before.version),
         was_pending: before.state == OrderState::Pending,
+        pending_below: None,
         order: after,
         facts: said.into_iter().collect(),
         revocation: None,

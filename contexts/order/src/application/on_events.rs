@@ -79,6 +79,7 @@ impl Orders {
             .map(|InBatch { read, order, facts }| Save {
                 expected: Some(read.version),
                 was_pending: read.state == OrderState::Pending,
+                pending_below: None,
                 order,
                 facts,
                 revocation: None,

@@ -44,13 +44,14 @@ impl Orders {
             if let Some(order) = self.placed_before(&command).await? {
                 return Ok(order);
             }
+            // Asked here too, so that a flood of requests does not even get to the store.
             if self.store.pending() >= self.policy.max_pending {
                 return Err(PlaceError::TooManyPending);
             }
             if let Some(pending) = self.commit_pending(&command).await? {
                 return Ok(self.confirm_placed(pending, command.correlation_id).await);
             }
-            // Somebody else has just used the key: now it is found.
+            // Somebody else has just used the key, or taken the last place: now that is seen.
         }
     }
 
@@ -65,7 +66,7 @@ impl Orders {
         }
     }
 
-    /// `None` where the key was taken meanwhile.
+    /// `None` where the key or the last place was taken meanwhile.
     async fn commit_pending(&self, command: &PlaceOrder) -> Result<Option<Order>, PlaceError> {
         let order = domain::place_order(Placement {
             id: self.store.next_id().await?,
@@ -78,6 +79,7 @@ impl Orders {
         let mut saving = self.store.save(Save {
             expected: None,
             was_pending: false,
+            pending_below: Some(self.policy.max_pending),
             order: order.clone(),
             facts: Vec::new(),
             revocation: Some(revocation.clone()),

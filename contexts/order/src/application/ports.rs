@@ -21,7 +21,8 @@ pub trait Clock: Send + Sync + 'static {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
-/// Somebody else has changed the order since it was read, or has used its idempotency key: read and decide again.
+/// Somebody else has changed the order since it was read, has used its idempotency key, or has taken the last place
+/// among those that wait: read and decide again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict;
 
@@ -45,6 +46,9 @@ pub struct Save {
     pub expected: Option<Version>,
     /// Whether the order was `Pending` when it was read: how many wait is known at any time without counting.
     pub was_pending: bool,
+    /// Only while fewer orders than so many are `Pending`, else it is a conflict. Checked with the write, so that it
+    /// holds for any number of requests at the same moment.
+    pub pending_below: Option<u64>,
     /// The order as it is now.
     pub order: Order,
     /// What the change says.

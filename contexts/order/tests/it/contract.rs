@@ -20,6 +20,7 @@ pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn OrderStore>) {
     a_key_has_one_order(&*reopen().await).await;
     orders_are_found_by_their_ids(&*reopen().await).await;
     how_many_wait_is_known_after_every_move(&reopen).await;
+    no_more_wait_than_are_let_in(&reopen).await;
     a_caller_that_gives_up_is_counted(&reopen).await;
     what_is_deferred_is_due_at_any_age_and_the_rest_when_it_is_old(&*reopen().await).await;
     every_sort_goes_both_ways_page_by_page(&*reopen().await).await;
@@ -70,7 +71,14 @@ fn pending(id: i64) -> Order {
 }
 
 fn new(order: &Order) -> Save {
-    Save { expected: None, was_pending: false, order: order.clone(), facts: Vec::new(), revocation: None }
+    Save {
+        expected: None,
+        was_pending: false,
+        pending_below: None,
+        order: order.clone(),
+        facts: Vec::new(),
+        revocation: None,
+    }
 }
 
 /// `order` in another state, as it is saved and as it is then.
@@ -78,7 +86,17 @@ fn becomes(order: &Order, state: OrderState) -> (Save, Order) {
     let version = Version(order.version.0 + 1);
     let changed = Order { state, version, changed_at: Moment(9_000), ..order.clone() };
     let (expected, was_pending) = (Some(order.version), order.state == OrderState::Pending);
-    (Save { expected, was_pending, order: changed.clone(), facts: Vec::new(), revocation: None }, changed)
+    (
+        Save {
+            expected,
+            was_pending,
+            pending_below: None,
+            order: changed.clone(),
+            facts: Vec::new(),
+            revocation: None,
+        },
+        changed,
+    )
 }
 
 async fn page(store: &dyn OrderStore, offset: u64, limit: u32, sort: &[(SortField, bool)]) -> Vec<Order> {
@@ -222,6 +240,33 @@ async fn how_many_wait_is_known_after_every_move(reopen: &impl AsyncFn() -> Arc<
         .into_iter()
         .for_each(|saved| assert!(saved.is_ok()));
     assert_eq!(store.pending(), before + 3);
+}
+
+/// In one transaction and in several at once.
+async fn no_more_wait_than_are_let_in(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
+    let store = reopen().await;
+    let most = store.pending() + 3;
+    let one_more = |id| Save { pending_below: Some(most), ..new(&pending(id)) };
+    let together = store.save_all([461, 462].map(one_more).into()).await.expect("saved");
+    assert_eq!(together, [Ok(()), Ok(())]);
+    let (confirmed, _) = becomes(&pending(461), OrderState::Ordered);
+    let together = vec![one_more(463), one_more(464), confirmed, one_more(465), one_more(466)];
+    let results = store.save_all(together).await.expect("saved");
+    assert_eq!(results, [Ok(()), Err(Conflict), Ok(()), Ok(()), Err(Conflict)], "a place becomes free");
+    assert_eq!((store.pending(), store.by_id(OrderId(464)).await), (most, Ok(None)));
+
+    let wider = most + 3;
+    let asking: Vec<_> = (467..467 + 16)
+        .map(|id| {
+            let (store, change) = (Arc::clone(&store), Save { pending_below: Some(wider), ..one_more(id) });
+            tokio::spawn(async move { store.save(change).await.expect("saved") })
+        })
+        .collect();
+    let mut taken = 0;
+    for asked in asking {
+        taken += u64::from(asked.await.expect("no panic").is_ok());
+    }
+    assert_eq!((taken, store.pending()), (3, wider));
 }
 
 /// What was sent to be written is written, whether or not the caller waits for it.

@@ -1,10 +1,6 @@
 //! Order over HTTP: every answer that it can give.
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{HeaderMap, Request},
-};
+use axum::Router;
 use order::{
     adapters::inbound::rest::router,
     application::{
@@ -15,43 +11,15 @@ use order::{
     domain::OrderState,
 };
 use platform_http::Limits;
+use platform_testkit::http::{self, ACCEPT, Answer, JSON};
 use serde_json::{Value, json};
-use tower::{Layer as _, ServiceExt as _};
+use tower::Layer as _;
 
 use crate::support::{
     Interrupted, Library, UNAVAILABLE, a_library, away, by_rule, orders_on, policy, react, refused,
     with_an_order,
 };
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or(Value::Null)
-    }
-
-    /// Checks that it is this problem, and returns what it says.
-    fn problem(&self, status: u16, slug: &str) -> String {
-        let found = (self.status, self.header("content-type"));
-        assert_eq!(found, (status, "application/problem+json"), "{}", self.body);
-        let body = self.json();
-        assert_eq!(body["type"], format!("urn:rentalbook:problem:{slug}"), "{body}");
-        assert_eq!(body["status"], status);
-        assert_eq!(self.header("retry-after").is_empty(), status != 503, "a 503 says when to come back");
-        body["detail"].as_str().expect("a detail").to_owned()
-    }
-}
-
-const ACCEPT: (&str, &str) = ("accept", "*/*");
-const JSON: (&str, &str) = ("content-type", "application/json");
 const COSMOS: &str = r#"{"item":"COSMOS","status":"Ordered"}"#;
 const CANCEL: &str = r#"{"status":"Order Cancel"}"#;
 const ADDRESS: &str = "http://localhost:8081/orders/1";
@@ -75,16 +43,7 @@ impl Library {
 }
 
 async fn ask(router: &Router, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let (method, path) = line.split_once(' ').expect("method and path");
-    let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8081");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::from(body.to_owned())).expect("a request");
-    let answer = router.clone().oneshot(request).await.expect("an answer");
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    http::ask(router, "localhost:8081", line, headers, body).await
 }
 
 fn confirming() -> Library {
@@ -394,6 +353,8 @@ async fn only_a_cancellation_can_be_asked_for() {
     for word in ["Pending", "Ordered", "Order Canceled", "Order Rejected", "Shipped"] {
         let answer = library.patch(&json!({"status": word}).to_string()).await;
         assert!(answer.problem(409, "not-for-customers").contains("Order Cancel"), "{word}");
+        let body = json!({"status": word}).to_string();
+        library.ask("PATCH /orders/99", &[ACCEPT, JSON], &body).await.problem(404, "not-found");
     }
     for (body, field) in [
         (r#"{"status":"nonsense"}"#, "status"),
@@ -566,14 +527,11 @@ async fn the_collection_is_sorted_by_every_field_that_it_shows() {
 #[tokio::test]
 async fn what_is_said_and_asked_carries_the_id_of_the_request() {
     let library = confirming();
-    let limited = Limits::default().layer(router(library.orders.clone()));
+    let limited = Router::new().fallback_service(Limits::default().layer(router(library.orders.clone())));
     for (line, id, body) in [("POST /orders", "request-1", COSMOS), ("PATCH /orders/1", "request-2", CANCEL)]
     {
-        let (method, path) = line.split_once(' ').expect("method and path");
-        let request = Request::builder().method(method).uri(path).header("host", "localhost:8081");
-        let request = request.header("content-type", "application/json").header("x-request-id", id);
-        let request = request.body(Body::from(body)).expect("a request");
-        assert!(limited.clone().oneshot(request).await.expect("an answer").status().is_success());
+        let answer = ask(&limited, line, &[JSON, ("x-request-id", id)], body).await;
+        assert!((200..300).contains(&answer.status), "{answer:?}");
     }
     let said = library.store.said();
     let ids: Vec<_> = said.iter().map(|(_, said)| said.correlation_id.as_deref()).collect();

@@ -81,6 +81,7 @@ async fn an_event_is_one_line_with_the_keys_of_the_original_first() {
     let change = Save {
         expected: Some(order.version),
         was_pending: false,
+        pending_below: None,
         order,
         facts: vec![said],
         revocation: None,
@@ -106,12 +107,19 @@ async fn a_conflict_says_nothing_and_is_counted_nowhere() {
     let late = Save {
         expected: Some(seen.version),
         was_pending: true,
+        pending_below: None,
         order: seen.clone(),
         facts: vec![said.clone()],
         revocation: None,
     };
-    let second =
-        Save { expected: None, was_pending: false, order: seen, facts: vec![said], revocation: None };
+    let second = Save {
+        expected: None,
+        was_pending: false,
+        pending_below: None,
+        order: seen,
+        facts: vec![said],
+        revocation: None,
+    };
     assert_eq!(store.save_all(vec![late, second]).await, Ok(vec![Err(Conflict), Err(Conflict)]));
     assert_eq!(rows(&store).await, said_before);
     let (found, total) =

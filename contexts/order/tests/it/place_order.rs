@@ -166,6 +166,32 @@ async fn too_many_that_wait_are_not_joined_by_another() {
     assert_eq!(try_to_place(&library.orders).await, Err(PlaceError::TooManyPending));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_at_the_same_moment_no_more_wait_than_may() {
+    let (_folder, store) = a_file();
+    let desk = Desk::answering(away());
+    let orders = orders_on(store.clone(), &desk, Policy { max_pending: 3, ..policy(Defer) });
+    let together = Arc::new(tokio::sync::Barrier::new(64));
+    let asking: Vec<_> = (0..64)
+        .map(|_| {
+            let (orders, together) = (orders.clone(), Arc::clone(&together));
+            tokio::spawn(async move {
+                together.wait().await;
+                try_to_place(&orders).await
+            })
+        })
+        .collect();
+    let (mut placed, mut refused) = (0, 0);
+    for asked in asking {
+        match asked.await.expect("no panic") {
+            Ok(_) => placed += 1,
+            Err(PlaceError::TooManyPending) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((placed, refused, store.pending()), (3, 61, 3));
+}
+
 #[tokio::test]
 async fn a_repeat_gets_the_same_order_as_it_is_now_and_places_no_second() {
     let library = a_library(Defer, away());

@@ -45,7 +45,14 @@ fn an_order(id: OrderId, key: Option<&str>) -> Order {
 }
 
 fn new(order: &Order) -> Save {
-    Save { expected: None, was_pending: false, order: order.clone(), facts: Vec::new(), revocation: None }
+    Save {
+        expected: None,
+        was_pending: false,
+        pending_below: None,
+        order: order.clone(),
+        facts: Vec::new(),
+        revocation: None,
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use platform_event_bus::{
     Consumer, DeadLetters, EventBus, HandleError, Handler, NewRecord, Record, memory::MemoryBus,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 const TOPIC: &str = "topic";
 
@@ -42,6 +42,7 @@ impl Handler for Notes {
 }
 
 struct Scene {
+    stop: Option<oneshot::Sender<()>>,
     bus: MemoryBus,
     notes: Arc<Notes>,
     task: tokio::task::JoinHandle<()>,
@@ -70,7 +71,9 @@ fn a_consumer_that_settles_after(settle_after: Duration) -> Scene {
         gather: Duration::ZERO,
         settle_after,
     };
-    Scene { bus, notes, task: tokio::spawn(consumer.run()) }
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(consumer.run(async { drop(stopped.await) }));
+    Scene { stop: Some(stop), bus, notes, task }
 }
 
 impl Scene {
@@ -153,4 +156,16 @@ async fn after_a_failure_what_was_not_settled_is_read_again() {
     scene.notes.seen.send_replace(Vec::new());
     scene.notes.away.send_replace(false);
     scene.seen(&["one", "two", "three"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_stopped_settles_first() {
+    let mut scene = a_consumer_that_settles_after(SETTLE_AFTER);
+    scene.publish(&["one"]).await;
+    scene.seen(&["one"]).await;
+    let begin = tokio::time::Instant::now();
+    scene.stop.take().expect("not stopped yet").send(()).expect("it runs");
+    (&mut scene.task).await.expect("it ends");
+    assert!(begin.elapsed() < SETTLE_AFTER, "{:?}", begin.elapsed());
+    assert_eq!((*scene.notes.settled.borrow(), scene.committed().await), (1, 1));
 }

@@ -25,7 +25,7 @@ async fn a_service_that_is_down_is_not_ready_but_alive() {
     let down = || app(Health::down().with("store", "cannot be written"));
     for path in ["/actuator/health", "/actuator/health/readiness"] {
         let answer = ask(down(), &format!("GET {path}")).await;
-        assert_eq!(answer.status, 503);
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
         assert_eq!(answer.json(), json!({"status": "DOWN", "details": {"store": "cannot be written"}}));
     }
     assert_eq!(ask(down(), "GET /actuator/health/liveness").await.status, 200);

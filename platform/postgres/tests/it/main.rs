@@ -76,6 +76,7 @@ fn new(id: i64) -> Change {
         },
         messages: vec![message(id, "1")],
         counts: vec![("notes", 1)],
+        below: None,
         begin: None,
     }
 }
@@ -88,6 +89,7 @@ fn changed(id: i64, expected: i64, text: &str) -> Change {
         row: Row { key: id, version, fixed: Vec::new(), changing: vec![text.into(), true.into()] },
         messages: vec![message(id, &version.to_string())],
         counts: vec![("changes", 1)],
+        below: None,
         begin: None,
     }
 }

@@ -46,6 +46,8 @@ impl Member {
             return Ok(());
         }
         let turn = Arc::clone(&self.member).lock_owned().await;
+        // Before anything else is read: what is published from here on is not passed over.
+        let end = *self.end.borrow();
         self.committed = self.bus.committed(self.topic, &self.group)?;
         let everywhere =
             (0..self.bus.shared.partitions).map(|p| self.committed.get(&p).copied().unwrap_or(0));
@@ -54,7 +56,7 @@ impl Member {
         let behind = everywhere.enumerate().filter(|(p, committed)| {
             ends.get(&u32::try_from(*p).unwrap_or(0)).is_some_and(|end| committed < end)
         });
-        self.next = behind.map(|(_, committed)| committed).min().unwrap_or_else(|| *self.end.borrow());
+        self.next = behind.map(|(_, committed)| committed).min().unwrap_or(end);
         self.reading = Some(turn);
         Ok(())
     }

@@ -110,10 +110,11 @@ impl LogBus {
     }
 }
 
+/// A position never goes back, whichever of two writers comes later.
 pub(super) fn write_positions(tx: &Tx<'_>, positions: &[((i64, String, u32), i64)]) -> rusqlite::Result<()> {
     let mut upsert = tx.prepare(
         r#"INSERT INTO positions (topic, grp, "partition", committed) VALUES (?1, ?2, ?3, ?4)
-           ON CONFLICT (topic, grp, "partition") DO UPDATE SET committed = excluded.committed"#,
+           ON CONFLICT (topic, grp, "partition") DO UPDATE SET committed = max(committed, excluded.committed)"#,
     )?;
     positions.iter().try_for_each(|((topic, group, partition), committed)| {
         upsert.execute((topic, group, partition, committed)).map(drop)

@@ -1,9 +1,15 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use platform_event_bus::{Headers, memory::MemoryBus};
-use platform_outbox::{Outbox as _, OutboxMessage, Relay};
-use platform_storage::{Sqlite, Tx};
+use platform_outbox::{Outbox, OutboxError, OutboxMessage, OutboxRow, Relay};
+use platform_storage::{Sqlite, SqliteOutbox, Tx};
 use platform_testkit::until;
 
 use crate::a_store;
@@ -99,6 +105,47 @@ async fn a_relay_that_was_killed_is_followed_by_another_without_a_gap() {
         }
     }
     assert_eq!(first_copies, (0..100).collect::<Vec<_>>());
+}
+
+/// An outbox whose first deletions fail, as on a disk that is full for a while.
+struct Undeletable {
+    outbox: SqliteOutbox,
+    failures: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Outbox for Undeletable {
+    async fn wait_beyond(&self, seq: i64) -> i64 {
+        self.outbox.wait_beyond(seq).await
+    }
+
+    async fn read(&self, seq: i64, max: usize) -> Result<Vec<OutboxRow>, OutboxError> {
+        self.outbox.read(seq, max).await
+    }
+
+    async fn delete_through(&self, seq: i64) -> Result<(), OutboxError> {
+        if self.failures.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+            return Err(OutboxError("the disk is full".to_owned()));
+        }
+        self.outbox.delete_through(seq).await
+    }
+
+    async fn backlog(&self) -> Result<u64, OutboxError> {
+        self.outbox.backlog().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_deleted_is_deleted_later_without_a_further_event_and_published_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, bus) = (a_store(folder.path()), MemoryBus::default());
+    say(&store, 1).await;
+    let outbox = Undeletable { outbox: store.outbox(), failures: AtomicUsize::new(2) };
+    let (outbox, bus_port, topic) = (Arc::new(outbox), Arc::new(bus.clone()), TOPIC.to_owned());
+    let relay = tokio::spawn(Relay { outbox, bus: bus_port, topic, gather: Duration::ZERO }.run());
+    drained(&store).await;
+    assert_eq!(published(&bus), [1]);
+    relay.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,6 +80,7 @@ impl PostgresDeliveries {
             row: row_of(&delivery),
             messages: facts.iter().map(|said| wire::message(&delivery, said, &self.wire_clock)).collect(),
             counts: if shown_move == 0 { Vec::new() } else { vec![(TOTAL, shown_move)] },
+            below: None,
             begin: None,
         }
     }

@@ -212,7 +212,11 @@ async fn cancel_order(
     body: RawBody,
 ) -> Result<Response, Problem> {
     let patch = parse_patch(&body, "status")?;
-    check_cancel(&patch)?;
+    if let Err(refused) = check_cancel(&patch) {
+        // First whether there is such an order at all.
+        orders.order(OrderId(id)).await.map_err(away)?.ok_or_else(|| ORDERS.not_found(id))?;
+        return Err(refused);
+    }
     let mut if_version = asked.required_version()?.map(Version);
     if !patch.tests.is_empty() {
         let order = orders.order(OrderId(id)).await.map_err(away)?.ok_or_else(|| ORDERS.not_found(id))?;

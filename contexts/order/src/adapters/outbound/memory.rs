@@ -78,8 +78,7 @@ impl OrderStore for MemoryOrders {
     }
 
     fn pending(&self) -> u64 {
-        let state = self.0.state.lock();
-        state.orders.values().filter(|order| order.state == OrderState::Pending).count() as u64
+        self.0.state.lock().pending()
     }
 
     async fn due(&self, due: Due) -> Result<Vec<Order>, Unavailable> {
@@ -146,7 +145,14 @@ fn status_rank(order: &Order) -> u8 {
 }
 
 impl State {
+    fn pending(&self) -> u64 {
+        self.orders.values().filter(|order| order.state == OrderState::Pending).count() as u64
+    }
+
     fn save(&mut self, change: Save) -> Result<(), Conflict> {
+        if change.pending_below.is_some_and(|most| self.pending() >= most) {
+            return Err(Conflict);
+        }
         if change.revocation.is_some_and(|revocation| !revocation.begin()) {
             return Err(Conflict);
         }

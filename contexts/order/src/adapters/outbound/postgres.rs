@@ -79,7 +79,7 @@ impl PostgresOrders {
 
     fn change(&self, change: Save) -> Change {
         let pending_move = pending_move(&change);
-        let Save { expected, order, facts, revocation, .. } = change;
+        let Save { expected, order, facts, pending_below, revocation, .. } = change;
         let messages = facts.iter().map(|said| wire::message(&order, said, &self.wire_clock)).collect();
         Change {
             expected: expected.map(|version| version.0),
@@ -89,6 +89,7 @@ impl PostgresOrders {
                 .into_iter()
                 .filter(|(_, n)| *n != 0)
                 .collect(),
+            below: pending_below.map(|most| (PENDING, most)),
             begin: revocation.map(|revocation| Box::new(move || revocation.begin()) as _),
         }
     }

@@ -115,6 +115,7 @@ impl OrderStore for SqliteOrders {
                 Encoded {
                     messages: messages.collect(),
                     pending_move: pending_move(&change),
+                    pending_below: change.pending_below,
                     expected: change.expected,
                     order: change.order,
                     revocation: change.revocation,
@@ -124,6 +125,11 @@ impl OrderStore for SqliteOrders {
         let pending = Arc::clone(&self.pending);
         let write = move |tx: &Tx<'_>| {
             let save = |change: &Encoded| {
+                // By the writer, which alone knows those before this one that are not committed yet.
+                let full = |most| tx.number(&pending) >= i64::try_from(most).unwrap_or(i64::MAX);
+                if change.pending_below.is_some_and(full) {
+                    return Ok(Err(Conflict));
+                }
                 let saved = save(tx, change)?;
                 if saved.is_ok() {
                     // By the writer, with the commit: a caller may have given up by then.
@@ -175,6 +181,7 @@ struct Encoded {
     order: Order,
     messages: Vec<OutboxMessage>,
     pending_move: i64,
+    pending_below: Option<u64>,
     revocation: Option<Revocation>,
 }
 

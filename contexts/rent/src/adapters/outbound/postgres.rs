@@ -73,6 +73,7 @@ impl PostgresRents {
             row: row_of(&rent),
             messages: facts.iter().map(|said| wire::message(&rent, said, &self.wire_clock)).collect(),
             counts: if expected.is_none() { vec![(TOTAL, 1)] } else { Vec::new() },
+            below: None,
             begin: None,
         }
     }
