@@ -7,7 +7,7 @@ use order::application::{OnRentUnavailable, Resuming};
 use platform_http::Limits;
 use platform_resilience::GuardConfig;
 
-use crate::cli::{LibraryArgs, UnavailableArg};
+use crate::cli::{EventArgs, GatewayArgs, LibraryArgs, OrderArgs, RentArgs, ServerArgs, UnavailableArg};
 
 /// Settings of the library.
 #[derive(Clone, Debug)]
@@ -63,61 +63,68 @@ impl Config {
     }
 }
 
+/// What the command line says of them.
 impl Config {
-    /// From the command line. All mistakes are told at once.
-    pub fn from_args(data: PathBuf, args: LibraryArgs) -> Result<Self, Vec<String>> {
-        let mut mistakes = Vec::new();
-        let wire_clock = WireClock::in_zone(&args.time_zone).unwrap_or_else(|mistake| {
-            mistakes.push(format!("--time-zone: {mistake}"));
-            WireClock::default()
-        });
-        let suspended = args.suspended_customers.iter().filter_map(|text| {
-            let customer = rent::domain::Customer::parse(text);
-            if customer.is_none() {
-                mistakes.push(format!(
-                    "--suspended-customers: \"{text}\" is not a customer of 1 to 100 characters"
-                ));
-            }
-            customer
-        });
-        let rents = rent::domain::Policy { suspended: suspended.collect() };
-        let origins = args.cors_origins.iter().filter_map(|origin| gateway::check_origin(origin).err());
-        mistakes.extend(origins.map(|mistake| format!("--cors-origins: {mistake}")));
-        let defaults = Self::new(data);
-        let config = Self {
-            bind: args.bind,
-            ports: [args.order_port, args.rent_port, args.delivery_port, args.mypage_port, args.gateway_port],
-            orders: order::application::Policy {
-                on_rent_unavailable: match args.on_rent_unavailable {
-                    UnavailableArg::Defer => OnRentUnavailable::Defer,
-                    UnavailableArg::Reject => OnRentUnavailable::Reject,
-                },
-                max_pending: args.max_pending,
-                ..defaults.orders
-            },
-            rent_guard: GuardConfig {
-                deadline: Duration::from_millis(args.rent_deadline_ms),
-                ..defaults.rent_guard
-            },
-            limits: Limits {
-                in_flight: args.max_in_flight as usize,
-                deadline: Duration::from_millis(args.request_deadline_ms),
-                ..defaults.limits
-            },
-            resuming: Resuming {
-                // Longer than any call that is under way.
-                grace: defaults
-                    .resuming
-                    .grace
-                    .max(Duration::from_millis(args.request_deadline_ms + args.rent_deadline_ms)),
-                ..defaults.resuming
-            },
-            rents,
-            cors_origins: args.cors_origins,
-            wire_clock,
+    /// Of the library on one machine.
+    #[must_use]
+    pub fn from_args(data: PathBuf, args: &LibraryArgs) -> Self {
+        let ports = &args.ports;
+        let mut config = Self {
+            ports: [
+                ports.order_port,
+                ports.rent_port,
+                ports.delivery_port,
+                ports.mypage_port,
+                ports.gateway_port,
+            ],
             partitions: args.partitions,
-            ..defaults
+            ..Self::new(data)
         };
-        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+        config.set_server(&args.server);
+        config.set_order(&args.order);
+        config.set_rent(&args.rent);
+        config.set_gateway(&args.gateway);
+        config.set_events(&args.events);
+        config
+    }
+
+    /// How the services answer requests.
+    pub fn set_server(&mut self, args: &ServerArgs) {
+        self.bind = args.bind;
+        self.limits.in_flight = args.max_in_flight as usize;
+        self.limits.deadline = Duration::from_millis(args.request_deadline_ms);
+        self.rest_before_resuming();
+    }
+
+    /// What order does.
+    pub fn set_order(&mut self, args: &OrderArgs) {
+        self.orders.on_rent_unavailable = match args.on_rent_unavailable {
+            UnavailableArg::Defer => OnRentUnavailable::Defer,
+            UnavailableArg::Reject => OnRentUnavailable::Reject,
+        };
+        self.orders.max_pending = args.max_pending;
+        self.rent_guard.deadline = Duration::from_millis(args.rent_deadline_ms);
+        self.rest_before_resuming();
+    }
+
+    /// What a crash has left is taken up only when no call for it can be under way any more.
+    fn rest_before_resuming(&mut self) {
+        let longest_call = self.limits.deadline + self.rent_guard.deadline;
+        self.resuming.grace = Resuming::default().grace.max(longest_call);
+    }
+
+    /// What rent does.
+    pub fn set_rent(&mut self, args: &RentArgs) {
+        self.rents = rent::domain::Policy { suspended: args.suspended_customers.iter().cloned().collect() };
+    }
+
+    /// What the gateway does.
+    pub fn set_gateway(&mut self, args: &GatewayArgs) {
+        self.cors_origins.clone_from(&args.cors_origins);
+    }
+
+    /// What the events look like.
+    pub fn set_events(&mut self, args: &EventArgs) {
+        self.wire_clock = args.time_zone.clone();
     }
 }

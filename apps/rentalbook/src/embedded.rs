@@ -2,32 +2,21 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use axum::Router;
 use contracts::TOPIC;
-use delivery::application::Deliveries;
 use gateway::Upstream;
-use mypage::query::View as _;
-use order::{adapters::outbound::guarded_desk::GuardedDesk, application::Orders};
-use platform_event_bus::{Consumer, Handler};
-use platform_http::{About, Health, HealthCheck, actuator};
-use platform_outbox::{Outbox, Relay};
-use platform_resilience::Guard;
-use rent::application::Rents;
 use tokio::task::JoinHandle;
-use tower::Layer as _;
 
 use crate::{
     cli::ServiceArg,
     config::Config,
     control,
     data_folder::{DataFolder, FolderError},
-    door::Door,
     in_process_rent::InProcessRent,
     scratch::Scratch,
-    service::{Service, Stopping, Task},
+    service::Service,
+    services::{self, Base, Events, ready_when, ready_with},
     stores::{Stores, StoresError},
     tools::Toolbox,
-    version,
 };
 
 /// Why the library does not start; its text is one sentence.
@@ -88,16 +77,12 @@ pub struct Library {
     _folder: Arc<DataFolder>,
 }
 
-/// How long relays and consumers gather between two batches. Shorter costs processor time; longer delays events,
-/// which pass through two relays and two consumers until the customer sees a parcel.
+/// How long relays and consumers gather between two batches.
 const GATHER: Duration = Duration::from_millis(15);
 
 /// How long mypage's view may be ahead of what is durable of it: its syncs would take the disk from the others sixty
 /// times a second, for something that the topic has as well.
 const SETTLE_VIEW: Duration = Duration::from_millis(250);
-
-/// Most records that a consumer handles in one transaction.
-const BATCH: usize = 2048;
 
 impl Library {
     /// Opens the data folder, wires the services and starts them. Whoever does not wait for the end of it any more
@@ -173,157 +158,43 @@ impl Library {
 
 /// Who calls whom.
 fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
-    let doors: [Arc<Door>; 5] = Default::default();
-    let [order_door, rent_door, delivery_door, mypage_door, gateway_door] = doors;
+    let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
+    let base = |port, health| Base { config, port, door: Arc::default(), health };
+    let events = Events {
+        bus: Arc::new(stores.bus.clone()),
+        topic: TOPIC.to_owned(),
+        group_prefix: String::new(),
+        gather: GATHER,
+    };
 
-    let clock = Arc::new(rent::adapters::outbound::clock::SystemClock);
-    let rents = Rents::new(Arc::new(stores.rents.clone()), clock, config.rents.clone());
-
-    let clock = Arc::new(delivery::adapters::outbound::clock::SystemClock);
-    let deliveries = Deliveries::new(Arc::new(stores.deliveries.clone()), clock);
-
-    let desk = InProcessRent { rents: rents.clone(), door: Arc::clone(&rent_door) };
-    let desk = GuardedDesk::new(Arc::new(desk), Guard::new(config.rent_guard));
-    let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
-    let orders = Orders::new(Arc::new(stores.orders.clone()), Arc::new(desk), clock, config.orders)
-        .with_gathered_calls();
-
-    let order_router = order::adapters::inbound::rest::router(orders.clone());
-    let rent_router = rent::adapters::inbound::rest::router(rents.clone());
-    let delivery_router = delivery::adapters::inbound::rest::router(deliveries.clone());
-    let mypage_router = mypage::adapters::inbound::rest::router(stores.view.clone());
-    // A service is ready when its own store answers; what others do is their readiness.
-    let store = stores.orders.clone();
-    let order_router = with_surroundings(order_router, "order", config, ready_when(move || store.is_ready()));
     let store = stores.rents.clone();
-    let rent_router = with_surroundings(rent_router, "rent", config, ready_when(move || store.is_ready()));
+    let rent_base = base(rent_port, ready_when(move || store.is_ready()));
+    let rent_door = Arc::clone(&rent_base.door);
+    let rents = services::rents(config, Arc::new(stores.rents.clone()));
+    let rent = services::rent(rent_base, rents.clone(), Arc::new(stores.rents.outbox()), &events);
+
+    let store = stores.orders.clone();
+    let order_base = base(order_port, ready_when(move || store.is_ready()));
+    let desk = Arc::new(InProcessRent { rents, door: rent_door });
+    let (store, outbox) = (Arc::new(stores.orders.clone()), Arc::new(stores.orders.outbox()));
+    let order = services::order(order_base, store, outbox, desk, &events);
+
     let store = stores.deliveries.clone();
-    let delivery_router =
-        with_surroundings(delivery_router, "delivery", config, ready_when(move || store.is_ready()));
-    let view = stores.view.clone();
-    let health = HealthCheck::new(move || {
-        let view = view.clone();
-        async move { if view.ready().await.is_ok() { Health::up() } else { Health::down() } }
-    });
-    let mypage_router = with_surroundings(mypage_router, "mypage", config, health);
+    let delivery_base = base(delivery_port, ready_when(move || store.is_ready()));
+    let (store, outbox) = (Arc::new(stores.deliveries.clone()), Arc::new(stores.deliveries.outbox()));
+    let delivery = services::delivery(delivery_base, store, outbox, &events);
 
-    let upstreams = vec![
-        an_upstream("orders", &order_router, &order_door),
-        an_upstream("rents", &rent_router, &rent_door),
-        an_upstream("deliveries", &delivery_router, &delivery_door),
-        an_upstream("mypages", &mypage_router, &mypage_door),
-    ];
-    let gateway_router = gateway::router(upstreams, &config.cors_origins)?;
-    let gateway_router = with_surroundings(gateway_router, "gateway", config, ready_when(|| true));
+    let mypage_base = base(mypage_port, ready_with(stores.view.clone()));
+    let mypage = services::mypage(mypage_base, stores.view.clone(), SETTLE_VIEW, &events, |_| Vec::new());
 
-    let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
-        config.ports.map(|port| SocketAddr::new(config.bind, port));
-    let order_tasks = {
-        let (consume, relay) = (
-            consumer(
-                stores,
-                "order",
-                Arc::new(order::adapters::inbound::events::Events(orders.clone())),
-                Duration::ZERO,
-            ),
-            relay(stores, Arc::new(stores.orders.outbox())),
-        );
-        let resuming = config.resuming;
-        move |stopping: &Stopping| {
-            let resume = orders.clone().resume_orders(resuming);
-            vec![consume(stopping), relay(stopping), stopping.end(resume)]
-        }
-    };
-    let rent_tasks = {
-        let (consume, relay) = (
-            consumer(
-                stores,
-                "rent",
-                Arc::new(rent::adapters::inbound::events::Events(rents)),
-                Duration::ZERO,
-            ),
-            relay(stores, Arc::new(stores.rents.outbox())),
-        );
-        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
-    };
-    let delivery_tasks = {
-        let (consume, relay) = (
-            consumer(
-                stores,
-                "delivery",
-                Arc::new(delivery::adapters::inbound::events::Events(deliveries)),
-                Duration::ZERO,
-            ),
-            relay(stores, Arc::new(stores.deliveries.outbox())),
-        );
-        move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
-    };
-    let mypage_tasks = {
-        let consume = consumer(
-            stores,
-            "mypage",
-            Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
-            SETTLE_VIEW,
-        );
-        move |stopping: &Stopping| vec![consume(stopping)]
-    };
-    Ok(Services([
-        Service::new("order", order_port, order_door, order_router, order_tasks),
-        Service::new("rent", rent_port, rent_door, rent_router, rent_tasks),
-        Service::new("delivery", delivery_port, delivery_door, delivery_router, delivery_tasks),
-        Service::new("mypage", mypage_port, mypage_door, mypage_router, mypage_tasks),
-        Service::new("gateway", gateway_port, gateway_door, gateway_router, |_| Vec::new()),
-    ]))
+    let upstreams = [("orders", &order), ("rents", &rent), ("deliveries", &delivery), ("mypages", &mypage)];
+    let upstreams = upstreams.map(|(collection, service)| an_upstream(collection, service));
+    let router = gateway::router(upstreams.into(), &config.cors_origins)?;
+    let gateway = services::gateway(base(gateway_port, ready_when(|| true)), router);
+    Ok(Services([order, rent, delivery, mypage, gateway]))
 }
 
-/// A consumer of `group` for every start of its service.
-fn consumer(
-    stores: &Stores,
-    group: &'static str,
-    handler: Arc<dyn Handler>,
-    settle_after: Duration,
-) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
-    let bus = Arc::new(stores.bus.clone());
-    move |stopping| {
-        let consumer = Consumer {
-            bus: bus.clone(),
-            topic: TOPIC.to_owned(),
-            group: group.to_owned(),
-            handler: Arc::clone(&handler),
-            batch: BATCH,
-            gather: GATHER,
-            settle_after,
-        };
-        Box::pin(consumer.run(stopping.clone().told()))
-    }
-}
-
-/// A relay of `outbox` for every start of its service.
-fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
-    let bus = Arc::new(stores.bus.clone());
-    move |stopping| {
-        let relay =
-            Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
-        stopping.end(relay.run())
-    }
-}
-
-fn an_upstream(collection: &'static str, router: &Router, door: &Arc<Door>) -> Upstream {
-    let door = Arc::clone(door);
-    Upstream { collection, router: router.clone(), is_open: Arc::new(move || door.is_open()) }
-}
-
-/// A health check that asks nobody but a function that answers at once.
-fn ready_when(is_ready: impl Fn() -> bool + Send + Sync + 'static) -> HealthCheck {
-    HealthCheck::new(move || {
-        let health = if is_ready() { Health::up() } else { Health::down() };
-        async move { health }
-    })
-}
-
-/// What every service has around its resources: actuator, limits, request id.
-fn with_surroundings(router: Router, name: &'static str, config: &Config, health: HealthCheck) -> Router {
-    let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
-    let limited = config.limits.layer(router.merge(actuator(about, health)));
-    Router::new().fallback_service(limited)
+fn an_upstream(collection: &'static str, service: &Service) -> Upstream {
+    let door = Arc::clone(service.door());
+    Upstream { collection, router: service.router().clone(), is_open: Arc::new(move || door.is_open()) }
 }

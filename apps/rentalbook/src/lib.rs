@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod in_process_rent;
 pub mod scratch;
 pub mod service;
+mod services;
 pub mod stores;
 pub mod tools;
 pub mod version;

@@ -2,10 +2,9 @@
 
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
-use clap::Parser as _;
 use platform_telemetry::LogFormat;
 use rentalbook::{
-    cli::{self, Cli, Command, LogArg},
+    cli::{self, Cli, Command, LogArg, Misread},
     config::Config,
     embedded::{Library, StartError},
     tools, welcome,
@@ -20,9 +19,9 @@ use tokio::{
 const STOP: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::read(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return misunderstood(&error),
+        Err(misread) => return misunderstood(misread),
     };
     let format = match cli.common.log {
         LogArg::Text => LogFormat::Text,
@@ -43,12 +42,9 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> ExitCode {
     match cli.command {
-        None => match Config::from_args(cli.common.data, cli.library) {
-            Ok(config) => library(config).await,
-            Err(mistakes) => fail(&mistakes.join("\n")),
-        },
-        Some(Command::Tools(tool)) => {
-            let outcome = tools::run(&cli.common.data, &tool).await;
+        None => library(Config::from_args(cli.common.data, &cli.library)).await,
+        Some(Command::Tools(args)) => {
+            let outcome = tools::run(&cli.common.data, &args.tool).await;
             say(&outcome.text, outcome.code == 0);
             ExitCode::from(outcome.code)
         }
@@ -116,13 +112,18 @@ fn say(text: &str, is_answer: bool) {
     };
 }
 
-/// Help that was asked for goes to standard output; a mistake on the command line is one sentence, like all others.
-fn misunderstood(error: &clap::Error) -> ExitCode {
-    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    let is_help = !error.use_stderr() || error.kind() == DisplayHelpOnMissingArgumentOrSubcommand;
-    let text = if is_help { error.render().to_string() } else { cli::in_one_sentence(error) };
-    say(&text, !error.use_stderr());
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+/// Help that was asked for goes to standard output; mistakes are one line each.
+fn misunderstood(misread: Misread) -> ExitCode {
+    match misread {
+        Misread::Shown(help) => {
+            say(&help.render().to_string(), !help.use_stderr());
+            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2))
+        }
+        Misread::Mistakes(mistakes) => {
+            say(&format!("{}; `rentalbook --help` shows what there is\n", mistakes.join("\n")), false);
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn fail(sentence: &str) -> ExitCode {

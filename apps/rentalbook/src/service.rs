@@ -97,6 +97,18 @@ impl Service {
         self.name
     }
 
+    /// What it answers.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Who knows whether it is open.
+    #[must_use]
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
     /// Whether it is started.
     #[must_use]
     pub fn is_open(&self) -> bool {

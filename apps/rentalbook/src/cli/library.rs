@@ -1,0 +1,140 @@
+//! The settings of the services, by what they are about: each wiring takes what it needs of them.
+
+use std::net::IpAddr;
+
+use clap::{Args, ValueEnum};
+use contracts::WireClock;
+use gateway::OriginError;
+use rent::domain::Customer;
+
+/// Settings of the library on one machine.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Library")]
+pub struct LibraryArgs {
+    /// How they listen.
+    #[command(flatten)]
+    pub server: ServerArgs,
+
+    /// Where.
+    #[command(flatten)]
+    pub ports: PortArgs,
+
+    /// What order does.
+    #[command(flatten)]
+    pub order: OrderArgs,
+
+    /// What rent does.
+    #[command(flatten)]
+    pub rent: RentArgs,
+
+    /// What the gateway does.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+
+    /// What the events look like.
+    #[command(flatten)]
+    pub events: EventArgs,
+
+    /// Partitions of the topic. The data folder remembers them, 12 if nobody has said; they may grow, never shrink.
+    #[arg(long, env = "RENTALBOOK_PARTITIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub partitions: Option<u32>,
+}
+
+/// How every service answers requests.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
+    /// Address that the services listen on. Anything but loopback lets other machines in: there is no
+    /// authentication yet.
+    #[arg(long, env = "RENTALBOOK_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub bind: IpAddr,
+
+    /// Most requests that one service works on at once; beyond it further ones are asked to come back.
+    #[arg(long, env = "RENTALBOOK_MAX_IN_FLIGHT", default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_in_flight: u32,
+
+    /// Longest time that a request may take, in milliseconds.
+    #[arg(long, env = "RENTALBOOK_REQUEST_DEADLINE_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub request_deadline_ms: u64,
+}
+
+/// The ports of the five services in one process.
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// Port of order. 0 takes any free port, as for the others.
+    #[arg(long, env = "RENTALBOOK_ORDER_PORT", default_value_t = 8081, value_name = "PORT")]
+    pub order_port: u16,
+
+    /// Port of rent.
+    #[arg(long, env = "RENTALBOOK_RENT_PORT", default_value_t = 8082, value_name = "PORT")]
+    pub rent_port: u16,
+
+    /// Port of delivery.
+    #[arg(long, env = "RENTALBOOK_DELIVERY_PORT", default_value_t = 8083, value_name = "PORT")]
+    pub delivery_port: u16,
+
+    /// Port of mypage.
+    #[arg(long, env = "RENTALBOOK_MYPAGE_PORT", default_value_t = 8084, value_name = "PORT")]
+    pub mypage_port: u16,
+
+    /// Port of the gateway.
+    #[arg(long, env = "RENTALBOOK_GATEWAY_PORT", default_value_t = 8088, value_name = "PORT")]
+    pub gateway_port: u16,
+}
+
+/// What order does.
+#[derive(Clone, Debug, Args)]
+pub struct OrderArgs {
+    /// What is done with an order while rent does not answer: take it and confirm it later, or refuse it.
+    #[arg(long, env = "RENTALBOOK_ON_RENT_UNAVAILABLE", value_enum, default_value_t = UnavailableArg::Defer, value_name = "POLICY")]
+    pub on_rent_unavailable: UnavailableArg,
+
+    /// Longest time that rent may take to answer, in milliseconds.
+    #[arg(long, env = "RENTALBOOK_RENT_DEADLINE_MS", default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub rent_deadline_ms: u64,
+
+    /// Most orders that wait for their confirmation; beyond it further ones are asked to come back.
+    #[arg(long, env = "RENTALBOOK_MAX_PENDING", default_value_t = 1_000_000, value_name = "N")]
+    pub max_pending: u64,
+}
+
+/// What rent does.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RentArgs {
+    /// Customers who may not borrow at present, separated by commas.
+    #[arg(long, env = "RENTALBOOK_SUSPENDED_CUSTOMERS", value_delimiter = ',', value_name = "CUSTOMERS", value_parser = customer)]
+    pub suspended_customers: Vec<Customer>,
+}
+
+/// What the gateway does.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GatewayArgs {
+    /// Web origins whose pages may call the gateway, separated by commas, such as <https://library.example>. None by
+    /// default.
+    #[arg(long, env = "RENTALBOOK_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGINS", value_parser = origin)]
+    pub cors_origins: Vec<String>,
+}
+
+/// What the events look like.
+#[derive(Clone, Debug, Args)]
+pub struct EventArgs {
+    /// Time zone of the events' `timestamp`, an IANA name.
+    #[arg(long, env = "RENTALBOOK_TIME_ZONE", default_value = "Asia/Seoul", value_name = "ZONE", value_parser = WireClock::in_zone)]
+    pub time_zone: WireClock,
+}
+
+fn customer(text: &str) -> Result<Customer, &'static str> {
+    Customer::parse(text).ok_or("a customer has 1 to 100 characters")
+}
+
+fn origin(text: &str) -> Result<String, OriginError> {
+    gateway::check_origin(text).map(|()| text.to_owned())
+}
+
+/// `on_rent_unavailable`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum UnavailableArg {
+    /// 202, and confirmed as soon as rent is back.
+    Defer,
+    /// 503 with Retry-After, and nothing stays behind.
+    Reject,
+}

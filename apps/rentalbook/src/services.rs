@@ -1,0 +1,201 @@
+//! What each service is made of, in both wirings: its use cases around a store, its routes, its tasks.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use delivery::application::{Deliveries, ports::DeliveryStore};
+use mypage::query::View;
+use order::{
+    adapters::outbound::guarded_desk::GuardedDesk,
+    application::{
+        Orders,
+        ports::{OrderStore, RentDesk},
+    },
+};
+use platform_event_bus::{Consumer, EventBus, Handler};
+use platform_http::{About, Health, HealthCheck, actuator};
+use platform_outbox::{Outbox, Relay};
+use platform_resilience::Guard;
+use rent::application::{Rents, ports::RentStore};
+use tower::Layer as _;
+
+use crate::{
+    config::Config,
+    door::Door,
+    service::{Service, Stopping, Task},
+    version,
+};
+
+/// How a service has its part in the events.
+#[derive(Clone)]
+pub(crate) struct Events {
+    /// Where they are.
+    pub(crate) bus: Arc<dyn EventBus>,
+    /// On which topic.
+    pub(crate) topic: String,
+    /// What the group's name begins with, before the service's name.
+    pub(crate) group_prefix: String,
+    /// How long relays and consumers gather between two batches. Shorter costs processor time; longer delays events,
+    /// which pass through two relays and two consumers until the customer sees a parcel.
+    pub(crate) gather: Duration,
+}
+
+/// What every service gets.
+pub(crate) struct Base<'c> {
+    /// The settings.
+    pub(crate) config: &'c Config,
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// Who may know whether it is open.
+    pub(crate) door: Arc<Door>,
+    /// Whether its own store answers; what others do is their readiness.
+    pub(crate) health: HealthCheck,
+}
+
+/// Most records that a consumer handles in one transaction.
+const BATCH: usize = 2048;
+
+/// 대여: its use cases. Whoever asks it in the same process needs them before its service is made.
+pub(crate) fn rents(config: &Config, store: Arc<dyn RentStore>) -> Rents {
+    Rents::new(store, Arc::new(rent::adapters::outbound::clock::SystemClock), config.rents.clone())
+}
+
+/// 대여요청.
+pub(crate) fn order(
+    base: Base<'_>,
+    store: Arc<dyn OrderStore>,
+    outbox: Arc<dyn Outbox>,
+    desk: Arc<dyn RentDesk>,
+    events: &Events,
+) -> Service {
+    let desk = Arc::new(GuardedDesk::new(desk, Guard::new(base.config.rent_guard)));
+    let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
+    let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
+    let router = order::adapters::inbound::rest::router(orders.clone());
+    let handler = Arc::new(order::adapters::inbound::events::Events(orders.clone()));
+    let consume = events.consumer("order", handler, Duration::ZERO);
+    let relay = events.relay(outbox);
+    let resuming = base.config.resuming;
+    base.service("order", router, move |stopping| {
+        let resume = orders.clone().resume_orders(resuming);
+        vec![consume(stopping), relay(stopping), stopping.end(resume)]
+    })
+}
+
+/// 대여.
+pub(crate) fn rent(base: Base<'_>, rents: Rents, outbox: Arc<dyn Outbox>, events: &Events) -> Service {
+    let router = rent::adapters::inbound::rest::router(rents.clone());
+    let handler = Arc::new(rent::adapters::inbound::events::Events(rents));
+    let consume = events.consumer("rent", handler, Duration::ZERO);
+    let relay = events.relay(outbox);
+    base.service("rent", router, move |stopping| vec![consume(stopping), relay(stopping)])
+}
+
+/// 배송.
+pub(crate) fn delivery(
+    base: Base<'_>,
+    store: Arc<dyn DeliveryStore>,
+    outbox: Arc<dyn Outbox>,
+    events: &Events,
+) -> Service {
+    let deliveries = Deliveries::new(store, Arc::new(delivery::adapters::outbound::clock::SystemClock));
+    let router = delivery::adapters::inbound::rest::router(deliveries.clone());
+    let handler = Arc::new(delivery::adapters::inbound::events::Events(deliveries));
+    let consume = events.consumer("delivery", handler, Duration::ZERO);
+    let relay = events.relay(outbox);
+    base.service("delivery", router, move |stopping| vec![consume(stopping), relay(stopping)])
+}
+
+/// 내 대여 현황. What was handled is settled after `settle_after`. `further` are tasks that the view needs.
+pub(crate) fn mypage(
+    base: Base<'_>,
+    view: Arc<dyn View>,
+    settle_after: Duration,
+    events: &Events,
+    further: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
+) -> Service {
+    let router = mypage::adapters::inbound::rest::router(Arc::clone(&view));
+    let handler = Arc::new(mypage::adapters::inbound::events::Events(view));
+    let consume = events.consumer("mypage", handler, settle_after);
+    base.service("mypage", router, move |stopping| {
+        let mut tasks = further(stopping);
+        tasks.push(consume(stopping));
+        tasks
+    })
+}
+
+/// 게이트웨이. It needs nobody to be ready: it answers for those who are not.
+pub(crate) fn gateway(base: Base<'_>, router: Router) -> Service {
+    base.service("gateway", router, |_| Vec::new())
+}
+
+impl Base<'_> {
+    fn service(
+        self,
+        name: &'static str,
+        router: Router,
+        tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
+    ) -> Service {
+        // What every service has around its resources: actuator, limits, request id.
+        let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
+        let limited = self.config.limits.layer(router.merge(actuator(about, self.health)));
+        let router = Router::new().fallback_service(limited);
+        let address = SocketAddr::new(self.config.bind, self.port);
+        Service::new(name, address, self.door, router, tasks)
+    }
+}
+
+/// A health check that asks nobody but a function that answers at once.
+pub(crate) fn ready_when(is_ready: impl Fn() -> bool + Send + Sync + 'static) -> HealthCheck {
+    HealthCheck::new(move || {
+        let health = if is_ready() { Health::up() } else { Health::down() };
+        async move { health }
+    })
+}
+
+/// A health check that asks the view.
+pub(crate) fn ready_with(view: Arc<dyn View>) -> HealthCheck {
+    HealthCheck::new(move || {
+        let view = Arc::clone(&view);
+        async move { if view.ready().await.is_ok() { Health::up() } else { Health::down() } }
+    })
+}
+
+impl Events {
+    /// A consumer for every start of its service.
+    fn consumer(
+        &self,
+        name: &str,
+        handler: Arc<dyn Handler>,
+        settle_after: Duration,
+    ) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
+        let events = self.clone();
+        let group = format!("{}{name}", self.group_prefix);
+        move |stopping| {
+            let consumer = Consumer {
+                bus: Arc::clone(&events.bus),
+                topic: events.topic.clone(),
+                group: group.clone(),
+                handler: Arc::clone(&handler),
+                batch: BATCH,
+                gather: events.gather,
+                settle_after,
+            };
+            Box::pin(consumer.run(stopping.clone().told()))
+        }
+    }
+
+    /// A relay of `outbox` for every start of its service.
+    fn relay(&self, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
+        let events = self.clone();
+        move |stopping| {
+            let relay = Relay {
+                outbox: Arc::clone(&outbox),
+                bus: Arc::clone(&events.bus),
+                topic: events.topic.clone(),
+                gather: events.gather,
+            };
+            stopping.end(relay.run())
+        }
+    }
+}
