@@ -72,7 +72,7 @@ impl Services {
 pub struct Library {
     services: Arc<Services>,
     control: JoinHandle<()>,
-    toolbox: Arc<Toolbox>,
+    stores: Stores,
     // Dropped last: the files are closed when nobody else may open them yet.
     _folder: Arc<DataFolder>,
 }
@@ -91,14 +91,16 @@ impl Library {
         let folder = Arc::new(DataFolder::open(&config.data)?);
         let stores = Stores::open(&folder, &config.wire_clock, config.partitions).await?;
         let services = Arc::new(wire(&config, &stores)?);
-        let toolbox =
-            Toolbox { stores, scratch: Scratch::of(&folder), services: Some(Arc::clone(&services)) };
-        let toolbox = Arc::new(toolbox);
+        let toolbox = Toolbox {
+            library: stores.parts(),
+            scratch: Scratch::of(&folder),
+            services: Some(Arc::clone(&services)),
+        };
         let listener = control::listen(folder.path())?;
         let mut library = Self {
-            control: tokio::spawn(control::serve(listener, Arc::clone(&toolbox))),
+            control: tokio::spawn(control::serve(listener, Arc::new(toolbox))),
             services,
-            toolbox,
+            stores,
             _folder: folder,
         };
         if let Err(error) = library.start_services().await {
@@ -133,10 +135,10 @@ impl Library {
         &self.services
     }
 
-    /// The tools, on this library.
+    /// Its files.
     #[must_use]
-    pub fn toolbox(&self) -> &Arc<Toolbox> {
-        &self.toolbox
+    pub fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// Where a service listens.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contracts::WireClock;
+use contracts::{GROUPS, TOPIC, WireClock};
 use delivery::adapters::outbound::sqlite::SqliteDeliveries;
 use mypage::{adapters::outbound::redb::RedbView, query::View as _};
 use order::adapters::outbound::sqlite::SqliteOrders;
@@ -11,7 +11,7 @@ use platform_storage::LogBus;
 use rent::adapters::outbound::sqlite::SqliteRents;
 use tokio::task::spawn_blocking;
 
-use crate::data_folder::DataFolder;
+use crate::{data_folder::DataFolder, parts::Parts};
 
 /// Everything that the embedded library keeps.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ impl Stores {
                 .map_err(|error| StoresError::Failed(error.to_string()))??
         };
         if !stores.view.is_complete().await? {
-            mypage::rebuild::rebuild(&*stores.view, &stores.bus, contracts::TOPIC).await?;
+            mypage::rebuild::rebuild(&*stores.view, &stores.bus, TOPIC).await?;
         }
         Ok(stores)
     }
@@ -95,5 +95,20 @@ impl Stores {
             Arc::new(self.rents.outbox()),
             Arc::new(self.deliveries.outbox()),
         ]
+    }
+
+    /// The same for the tools.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        Parts {
+            orders: Arc::new(self.orders.clone()),
+            rents: Arc::new(self.rents.clone()),
+            deliveries: Arc::new(self.deliveries.clone()),
+            view: self.view.clone(),
+            bus: Arc::new(self.bus.clone()),
+            outboxes: self.outboxes(),
+            topic: TOPIC.to_owned(),
+            groups: GROUPS.map(str::to_owned).into(),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
-use contracts::{TOPIC, Timestamp, WireClock};
+use contracts::{Timestamp, WireClock};
 use platform_event_bus::{DeadLetter, DeadLetters};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::{
     control,
     data_folder::DataFolder,
     embedded::Services,
+    parts::Parts,
     scratch::Scratch,
     stores::Stores,
 };
@@ -38,8 +39,8 @@ impl Outcome {
 
 /// What the tools work on.
 pub struct Toolbox {
-    /// The files.
-    pub stores: Stores,
+    /// The library.
+    pub library: Parts,
     /// Where files that are only needed for a while are made.
     pub scratch: Scratch,
     /// The services, in a running library.
@@ -67,7 +68,9 @@ pub async fn run(data: &Path, tool: &Tool) -> Outcome {
     };
     // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
     match Stores::open(&folder, &WireClock::default(), None).await {
-        Ok(stores) => Toolbox { stores, scratch: Scratch::of(&folder), services: None }.run(tool).await,
+        Ok(stores) => {
+            Toolbox { library: stores.parts(), scratch: Scratch::of(&folder), services: None }.run(tool).await
+        }
         Err(error) => Outcome::failed(error),
     }
 }
@@ -102,13 +105,8 @@ impl Toolbox {
         let services = self.services.clone();
         let all_running = move || services.as_ref().is_some_and(|services| services.all_open());
         let audit = Audit {
-            orders: Arc::new(self.stores.orders.clone()),
-            rents: Arc::new(self.stores.rents.clone()),
-            deliveries: Arc::new(self.stores.deliveries.clone()),
-            view: self.stores.view.clone(),
+            library: self.library.clone(),
             rebuilt: Arc::new(rebuilt),
-            bus: Arc::new(self.stores.bus.clone()),
-            outboxes: self.stores.outboxes(),
             all_running: Arc::new(all_running),
             // Where nothing runs, nothing will change.
             patience: if self.services.is_some() { PATIENCE } else { Duration::ZERO },
@@ -139,24 +137,26 @@ impl Toolbox {
     }
 
     async fn rebuild_view(&self) -> Outcome {
-        match mypage::rebuild::rebuild(&*self.stores.view, &self.stores.bus, TOPIC).await {
+        let Parts { view, bus, topic, .. } = &self.library;
+        match mypage::rebuild::rebuild(&**view, &**bus, topic).await {
             Ok(facts) => Outcome::done(format!("the view is built again from {facts} events\n")),
             Err(error) => Outcome::failed(error),
         }
     }
 
     async fn dlq(&self, dlq: &Dlq) -> Outcome {
-        let letters = DeadLetters::new(Arc::new(self.stores.bus.clone()), TOPIC);
+        let letters = DeadLetters::new(Arc::clone(&self.library.bus), &self.library.topic);
         let id = |text: &String| text.parse();
         match dlq {
             Dlq::List => match letters.list().await {
-                Ok(letters) => Outcome::done(list(&letters)),
+                Ok(letters) => Outcome::done(list(&letters, &self.library.topic)),
                 Err(error) => Outcome::failed(error),
             },
             Dlq::Show { id: text } => match id(text) {
-                Ok(id) => {
-                    letters.show(id).await.map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter)))
-                }
+                Ok(id) => letters
+                    .show(id)
+                    .await
+                    .map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter, &self.library.topic))),
                 Err(error) => Outcome::failed(error),
             },
             Dlq::Replay { id: text } => match id(text) {
@@ -183,13 +183,13 @@ fn nothing_runs() -> Outcome {
     )
 }
 
-fn list(letters: &[DeadLetter]) -> String {
+fn list(letters: &[DeadLetter], topic: &str) -> String {
     if letters.is_empty() {
         return "no dead letters\n".to_owned();
     }
     let mut text = format!("{:<10} {:<9} {:<16} {:<25} reason\n", "id", "group", "from", "set aside");
     for letter in letters {
-        let from = format!("{TOPIC} {}/{}", letter.source.0, letter.source.1);
+        let from = format!("{topic} {}/{}", letter.source.0, letter.source.1);
         let at = Timestamp(letter.set_aside_at);
         // Writing to a string has no way to fail.
         let _ = writeln!(
@@ -203,7 +203,7 @@ fn list(letters: &[DeadLetter]) -> String {
     text
 }
 
-fn show(letter: &DeadLetter) -> String {
+fn show(letter: &DeadLetter, topic: &str) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers: String = letter
         .record
@@ -212,7 +212,7 @@ fn show(letter: &DeadLetter) -> String {
         .map(|(name, value)| format!("  {}: {}\n", text(name), text(value)))
         .collect();
     format!(
-        "id:        {}\nreason:    {}\ngroup:     {}\nfrom:      {TOPIC}, partition {}, offset {}\nattempts:  {}\n\
+        "id:        {}\nreason:    {}\ngroup:     {}\nfrom:      {topic}, partition {}, offset {}\nattempts:  {}\n\
          set aside: {}\nkey:       {}\nheaders:\n{headers}value:\n{}\n",
         letter.id,
         letter.reason,

@@ -51,6 +51,9 @@ pub trait Outbox: Send + Sync + 'static {
     /// Deletes everything up to and including `seq`: it has been published.
     async fn delete_through(&self, seq: i64) -> Result<(), OutboxError>;
 
+    /// The keys of all rows that wait, for somebody who only looks on.
+    async fn keys(&self) -> Result<Vec<Bytes>, OutboxError>;
+
     /// How many rows wait.
     async fn backlog(&self) -> Result<u64, OutboxError>;
 }

@@ -210,6 +210,12 @@ impl Outbox for PostgresOutbox {
         Ok(())
     }
 
+    async fn keys(&self) -> Result<Vec<Bytes>, OutboxError> {
+        let rows = self.readers.query("SELECT DISTINCT key FROM outbox", false, &[]).await?;
+        let keys: Result<_, _> = rows.iter().map(|row| row.try_get(0).map(Bytes::copy_from_slice)).collect();
+        Ok(keys.map_err(StoreError::from)?)
+    }
+
     async fn backlog(&self) -> Result<u64, OutboxError> {
         let rows = self.readers.query("SELECT count(*) FROM outbox", true, &[]).await?;
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(StoreError::from)?;

@@ -103,6 +103,16 @@ impl Outbox for SqliteOutbox {
         Ok(())
     }
 
+    async fn keys(&self) -> Result<Vec<Bytes>, OutboxError> {
+        let read = |connection: &rusqlite::Connection| {
+            connection
+                .prepare_cached("SELECT DISTINCT key FROM outbox")?
+                .query_map([], |row| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_bytes()?)))?
+                .collect()
+        };
+        Ok(self.store.scan(read).await?)
+    }
+
     async fn backlog(&self) -> Result<u64, OutboxError> {
         let count: i64 = self.store.read(|connection| {
             connection.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))

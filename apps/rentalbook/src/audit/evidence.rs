@@ -36,11 +36,11 @@ impl Evidence {
     pub(super) async fn gather(audit: &Audit, topic: &Topic, order_id: i64) -> Result<Self, AuditError> {
         Ok(Self {
             order_id,
-            row: audit.view.get(order_id).await?,
+            row: audit.library.view.get(order_id).await?,
             rebuilt: audit.rebuilt.get(order_id).await?,
-            delivery: audit.deliveries.by_order(delivery::domain::OrderId(order_id)).await?,
-            rent: audit.rents.by_order(rent::domain::OrderId(order_id)).await?,
-            order: audit.orders.by_id(order::domain::OrderId(order_id)).await?,
+            delivery: audit.library.deliveries.by_order(delivery::domain::OrderId(order_id)).await?,
+            rent: audit.library.rents.by_order(rent::domain::OrderId(order_id)).await?,
+            order: audit.library.orders.by_id(order::domain::OrderId(order_id)).await?,
             tally: topic.of(order_id),
         })
     }
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn read_orders(&mut self, topic: &Topic) -> Result<(), AuditError> {
-        let orders = self.audit.orders.scan(order::domain::OrderId(self.after), BATCH).await?;
+        let orders = self.audit.library.orders.scan(order::domain::OrderId(self.after), BATCH).await?;
         for order in orders {
             self.after = order.id.0;
             self.ahead.push_back(Evidence::gather(self.audit, topic, order.id.0).await?);
@@ -121,28 +121,28 @@ impl<'a> Walk<'a> {
         let mut known: BTreeSet<i64> = topic.order_ids().collect();
         let mut after = RentId(i64::MIN);
         loop {
-            let rents = self.audit.rents.scan(after, BATCH).await?;
+            let rents = self.audit.library.rents.scan(after, BATCH).await?;
             let Some(last) = rents.last() else { break };
             after = last.id;
             known.extend(rents.iter().map(|rent| rent.order_id.0));
         }
         let mut after = delivery::domain::OrderId(i64::MIN);
         loop {
-            let deliveries = self.audit.deliveries.scan(after, BATCH).await?;
+            let deliveries = self.audit.library.deliveries.scan(after, BATCH).await?;
             let Some(last) = deliveries.last() else { break };
             after = last.order_id;
             known.extend(deliveries.iter().map(|delivery| delivery.order_id.0));
         }
         let mut after = None;
         loop {
-            let rows = self.audit.view.scan(after, BATCH).await?;
+            let rows = self.audit.library.view.scan(after, BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.order_id());
             known.extend(rows.iter().map(Row::order_id));
         }
         let mut others = VecDeque::new();
         for order_id in known {
-            if self.audit.orders.by_id(order::domain::OrderId(order_id)).await?.is_none() {
+            if self.audit.library.orders.by_id(order::domain::OrderId(order_id)).await?.is_none() {
                 others.push_back(order_id);
             }
         }

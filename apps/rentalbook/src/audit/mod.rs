@@ -13,17 +13,14 @@ mod tally;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use delivery::application::ports::DeliveryStore;
 use mypage::query::View;
 use order::{
-    application::ports::{Due, OrderStore},
+    application::ports::Due,
     domain::{Moment, OrderId},
 };
-use platform_event_bus::EventBus;
-use platform_outbox::Outbox;
-use rent::application::ports::RentStore;
 use tokio::time::{Instant, sleep};
 
+use crate::parts::Parts;
 use check::{Calm, Verdict, check};
 use evidence::{Evidence, Rows, Walk};
 use moving::{Moving, open_letters};
@@ -33,20 +30,10 @@ use tally::Topic;
 /// What is audited.
 #[derive(Clone)]
 pub struct Audit {
-    /// Orders.
-    pub orders: Arc<dyn OrderStore>,
-    /// Rents.
-    pub rents: Arc<dyn RentStore>,
-    /// Deliveries.
-    pub deliveries: Arc<dyn DeliveryStore>,
-    /// What the customers see.
-    pub view: Arc<dyn View>,
+    /// The library.
+    pub library: Parts,
     /// An empty view to build again from the topic, for comparison.
     pub rebuilt: Arc<dyn View>,
-    /// The topic.
-    pub bus: Arc<dyn EventBus>,
-    /// What is committed and not published yet.
-    pub outboxes: Vec<Arc<dyn Outbox>>,
     /// Whether all services run, so that nothing may stay where it is.
     pub all_running: Arc<dyn Fn() -> bool + Send + Sync>,
     /// How long orders that are under way are looked at again; zero where nothing runs that could move them.
@@ -65,7 +52,7 @@ impl Audit {
     /// Audits everything. What contradicts itself for good is not waited for; what may still come right is, until
     /// patience ends.
     pub async fn run(&self) -> Result<Report, AuditError> {
-        let mut topic = Topic::read(&*self.bus, Arc::clone(&self.rebuilt)).await?;
+        let mut topic = Topic::read(&self.library, Arc::clone(&self.rebuilt)).await?;
         let (mut report, mut suspects) = self.walk(&topic).await?;
         let mut resuming = Resuming::begin(self).await?;
         let end = Instant::now() + self.patience;
@@ -146,7 +133,7 @@ impl Audit {
     /// The pending order that is resumed next.
     async fn oldest_pending(&self) -> Result<Option<OrderId>, AuditError> {
         let all = Due { placed_before: Moment(i64::MAX), limit: 1 };
-        Ok(self.orders.due(all).await?.first().map(|order| order.id))
+        Ok(self.library.orders.due(all).await?.first().map(|order| order.id))
     }
 }
 

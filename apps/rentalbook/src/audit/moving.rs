@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use contracts::{GROUPS, TOPIC, decode};
+use contracts::decode;
 use platform_event_bus::{DeadLetter, DeadLetters};
 
 use super::{Audit, AuditError, tally::Topic};
@@ -19,9 +19,6 @@ pub(super) struct Moving {
     /// Orders with an event that is a dead letter: somebody has to decide about it.
     set_aside: HashSet<i64>,
 }
-
-/// Rows of an outbox read at once.
-const BATCH: usize = 10_000;
 
 impl Moving {
     /// Read before the topic is: an event that moves on in between is seen twice, never not. For the same reason
@@ -46,13 +43,14 @@ impl Moving {
 
 /// The dead letters that nobody has settled.
 pub(super) async fn open_letters(audit: &Audit) -> Result<Vec<DeadLetter>, AuditError> {
-    Ok(DeadLetters::new(Arc::clone(&audit.bus), TOPIC).list().await?)
+    Ok(DeadLetters::new(Arc::clone(&audit.library.bus), &audit.library.topic).list().await?)
 }
 
 async fn committed(audit: &Audit) -> Result<BTreeMap<u32, i64>, AuditError> {
     let mut committed = BTreeMap::new();
-    for group in GROUPS {
-        for position in audit.bus.positions(TOPIC, group).await? {
+    let library = &audit.library;
+    for group in &library.groups {
+        for position in library.bus.positions(&library.topic, group).await? {
             let least: &mut i64 = committed.entry(position.partition).or_insert(i64::MAX);
             *least = (*least).min(position.committed);
         }
@@ -62,14 +60,9 @@ async fn committed(audit: &Audit) -> Result<BTreeMap<u32, i64>, AuditError> {
 
 async fn waiting(audit: &Audit) -> Result<HashSet<i64>, AuditError> {
     let mut waiting = HashSet::new();
-    for outbox in &audit.outboxes {
-        let mut after = 0;
-        loop {
-            let rows = outbox.read(after, BATCH).await.map_err(|error| AuditError(error.to_string()))?;
-            let Some(last) = rows.last() else { break };
-            after = last.seq;
-            waiting.extend(rows.iter().filter_map(|row| order_in(&row.message.key)));
-        }
+    for outbox in &audit.library.outboxes {
+        let keys = outbox.keys().await.map_err(|error| AuditError(error.to_string()))?;
+        waiting.extend(keys.iter().filter_map(|key| order_in(key)));
     }
     Ok(waiting)
 }

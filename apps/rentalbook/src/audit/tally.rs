@@ -6,11 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use contracts::{Event, EventKind, TOPIC, decode};
+use contracts::{Event, EventKind, decode};
 use mypage::{query::View, record::fact_in};
-use platform_event_bus::{EventBus, Record, Replay};
+use platform_event_bus::{Record, Replay};
 
 use super::{AuditError, moving::Moving};
+use crate::parts::Parts;
 
 /// What the topic says about one order: which events, and whether one was said more than once.
 ///
@@ -89,8 +90,8 @@ const BATCH: usize = 10_000;
 
 impl Topic {
     /// Reads the whole topic.
-    pub(super) async fn read(bus: &dyn EventBus, rebuilt: Arc<dyn View>) -> Result<Self, AuditError> {
-        let replay = bus.replay(TOPIC).await?;
+    pub(super) async fn read(library: &Parts, rebuilt: Arc<dyn View>) -> Result<Self, AuditError> {
+        let replay = library.bus.replay(&library.topic).await?;
         let mut topic = Self { replay, rebuilt, tallies: HashMap::new(), events: 0 };
         topic.read_on().await?;
         Ok(topic)

@@ -17,7 +17,7 @@ const BATCH: usize = 10_000;
 impl Scene {
     /// Its files.
     pub(crate) fn stores(&self) -> &Stores {
-        &self.library().toolbox().stores
+        self.library().stores()
     }
 
     /// One request under the name that the client knows the service by.

@@ -30,7 +30,10 @@ use rent::{
     adapters::outbound::memory::MemoryRents,
     application::{ConfirmError, ConfirmRent, Rents, ports::RentStore as _},
 };
-use rentalbook::audit::{Audit, Report};
+use rentalbook::{
+    audit::{Audit, Report},
+    parts::Parts,
+};
 use tokio::time::timeout;
 
 const GROUPS: [&str; 4] = contracts::GROUPS;
@@ -325,13 +328,17 @@ impl World {
 
     pub(super) async fn audit(&self) -> Report {
         let audit = Audit {
-            orders: Arc::new(self.order_store.clone()),
-            rents: Arc::new(self.rent_store.clone()),
-            deliveries: Arc::new(self.delivery_store.clone()),
-            view: self.view.clone(),
+            library: Parts {
+                orders: Arc::new(self.order_store.clone()),
+                rents: Arc::new(self.rent_store.clone()),
+                deliveries: Arc::new(self.delivery_store.clone()),
+                view: self.view.clone(),
+                bus: Arc::new(self.bus.clone()),
+                outboxes: Vec::new(),
+                topic: TOPIC.to_owned(),
+                groups: contracts::GROUPS.map(str::to_owned).into(),
+            },
             rebuilt: Arc::new(MemoryView::default()),
-            bus: Arc::new(self.bus.clone()),
-            outboxes: Vec::new(),
             all_running: Arc::new(|| true),
             patience: Duration::ZERO,
         };

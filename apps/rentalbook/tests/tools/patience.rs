@@ -63,13 +63,8 @@ impl Files {
     ) -> Report {
         let stores = &self.stores;
         let audit = Audit {
-            orders: Arc::new(stores.orders.clone()),
-            rents: Arc::new(stores.rents.clone()),
-            deliveries: Arc::new(stores.deliveries.clone()),
-            view: stores.view.clone(),
+            library: stores.parts(),
             rebuilt: Arc::new(self.scratch.view().expect("a view")),
-            bus: Arc::new(stores.bus.clone()),
-            outboxes: stores.outboxes(),
             all_running: Arc::new(all_running),
             patience,
         };

@@ -130,6 +130,10 @@ impl Outbox for Undeletable {
         self.outbox.delete_through(seq).await
     }
 
+    async fn keys(&self) -> Result<Vec<Bytes>, OutboxError> {
+        self.outbox.keys().await
+    }
+
     async fn backlog(&self) -> Result<u64, OutboxError> {
         self.outbox.backlog().await
     }
