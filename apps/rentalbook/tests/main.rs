@@ -10,3 +10,5 @@ mod readme;
 mod replay;
 mod stories;
 mod tools;
+
+use harness::Scene;

@@ -6,7 +6,7 @@ use contracts::{GROUPS, TOPIC};
 use hyper::{Method, body::Bytes};
 use platform_event_bus::{DeadLetter, DeadLetters, EventBus as _, GroupPosition, NewRecord, Record};
 use platform_storage::rusqlite::Connection;
-use rentalbook::{cli::ServiceArg, stores::Stores};
+use rentalbook::cli::ServiceArg;
 use serde_json::{Value, json};
 
 use super::{Answer, Scene};
@@ -15,11 +15,6 @@ use super::{Answer, Scene};
 const BATCH: usize = 10_000;
 
 impl Scene {
-    /// Its files.
-    pub(crate) fn stores(&self) -> &Stores {
-        self.library().stores()
-    }
-
     /// One request under the name that the client knows the service by.
     pub(crate) async fn send_as(
         &self,
@@ -123,12 +118,6 @@ impl Scene {
     /// Lets nobody write one of its files, as a disk that hangs would.
     pub(crate) fn hang(&self, file: &str) -> HangingFile {
         HangingFile::new(&self.data().join(file))
-    }
-
-    /// Closes the library without an audit, which would rightly report the events of nobody's orders.
-    pub(crate) async fn leave(mut self) {
-        self.library.take().expect("the library runs").stop().await;
-        self.closed = true;
     }
 }
 

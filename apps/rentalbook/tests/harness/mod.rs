@@ -1,9 +1,8 @@
 //! A library of its own for every test, and what its users can do.
 
 mod answer;
+mod embedded;
 mod inside;
-
-use std::path::Path;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, body::Bytes};
@@ -14,24 +13,43 @@ use hyper_util::{
 use rentalbook::{
     cli::{ServiceArg, Tool},
     config::Config,
-    embedded::Library,
 };
 use serde_json::{Value, json};
 
 pub(crate) use answer::Answer;
+pub(crate) use embedded::Embedded;
 
-/// A running library in a folder of its own. Every test ends it with [`Scene::close`], which audits it: a test
+/// How the services of a library run.
+pub(crate) trait Wiring: Sized {
+    /// A new library, with other settings.
+    async fn open(change: impl FnOnce(Config) -> Config) -> Self;
+
+    /// Stops all of it and starts it again.
+    async fn restart(&mut self);
+
+    /// Where a service answers.
+    async fn address(&self, service: ServiceArg) -> std::net::SocketAddr;
+
+    /// Runs a tool as `rentalbook tools` does: text and exit code.
+    async fn tool(&self, tool: &Tool) -> (String, u8);
+
+    /// Stops all of it.
+    async fn stop(self);
+}
+
+/// A running library in a place of its own. Every test ends it with [`SceneOn::close`], which audits it: a test
 /// cannot pass and leave an event undelivered or an order in disagreement. One that has put events of nobody's orders
-/// on the topic ends it with [`Scene::leave`].
-pub(crate) struct Scene {
-    library: Option<Library>,
-    config: Config,
-    folder: tempfile::TempDir,
+/// on the topic ends it with [`SceneOn::leave`].
+pub(crate) struct SceneOn<W> {
+    library: Option<W>,
     client: Client<HttpConnector, Full<Bytes>>,
     closed: bool,
 }
 
-impl Scene {
+/// The library on one machine.
+pub(crate) type Scene = SceneOn<Embedded>;
+
+impl<W: Wiring> SceneOn<W> {
     /// A new library.
     pub(crate) async fn open() -> Self {
         Self::open_with(|config| config).await
@@ -39,28 +57,18 @@ impl Scene {
 
     /// A new library with other settings.
     pub(crate) async fn open_with(change: impl FnOnce(Config) -> Config) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { ports: [0; 5], ..Config::new(folder.path().to_owned()) };
-        let config = change(config);
-        let library = Library::start(config.clone()).await.expect("the library starts");
         // A connection for every request: one that was kept may just be closed by a service that stops.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { library: Some(library), config, folder, client, closed: false }
+        Self { library: Some(W::open(change).await), client, closed: false }
     }
 
-    fn library(&self) -> &Library {
+    fn library(&self) -> &W {
         self.library.as_ref().expect("the library runs")
     }
 
-    /// Where the state is.
-    pub(crate) fn data(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Stops the whole library and starts it again on the same folder.
+    /// Stops the whole library and starts it again on what it has kept.
     pub(crate) async fn restart(&mut self) {
-        self.library.take().expect("the library runs").stop().await;
-        self.library = Some(Library::start(self.config.clone()).await.expect("the library starts again"));
+        self.library.as_mut().expect("the library runs").restart().await;
     }
 
     /// Takes one service down.
@@ -75,8 +83,7 @@ impl Scene {
 
     /// Runs a tool as `rentalbook tools` does: text and exit code.
     pub(crate) async fn tool(&self, tool: &Tool) -> (String, u8) {
-        let outcome = rentalbook::tools::run(self.data(), tool).await;
-        (outcome.text, outcome.code)
+        self.library().tool(tool).await
     }
 
     /// One request; the body is sent as JSON.
@@ -208,10 +215,16 @@ impl Scene {
         assert!(code == 0 && report.contains("clean") && !report.contains("under way"), "{report}");
         self.leave().await;
     }
+
+    /// Closes the library without an audit, which would rightly report the events of nobody's orders.
+    pub(crate) async fn leave(mut self) {
+        self.library.take().expect("the library runs").stop().await;
+        self.closed = true;
+    }
 }
 
-impl Drop for Scene {
+impl<W> Drop for SceneOn<W> {
     fn drop(&mut self) {
-        assert!(self.closed || std::thread::panicking(), "a test ends with Scene::close or leave");
+        assert!(self.closed || std::thread::panicking(), "a test ends with SceneOn::close or leave");
     }
 }

@@ -1,4 +1,4 @@
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_parcel_is_on_its_way_is_not_cancelled_any_more() {

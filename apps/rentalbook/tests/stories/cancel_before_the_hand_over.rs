@@ -1,4 +1,4 @@
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_request_runs_back_through_rent_and_delivery() {

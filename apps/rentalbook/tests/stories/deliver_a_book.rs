@@ -1,4 +1,4 @@
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_courier_takes_the_parcel_and_everybody_sees_it() {

@@ -1,6 +1,6 @@
 use rentalbook::cli::ServiceArg;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_delivery_is_stopped_books_are_rented_and_then_it_catches_up() {

@@ -2,7 +2,7 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_sees_all_requests_newest_first_with_what_has_happened_to_them() {

@@ -1,4 +1,6 @@
-//! One story per file, in the words of the people who use the library.
+//! One story per file, in the words of the people who use the library; told of whatever library is around it.
+
+use super::Scene;
 
 mod cancel_after_the_hand_over;
 mod cancel_before_the_hand_over;

@@ -1,4 +1,4 @@
-use crate::harness::Scene;
+use super::Scene;
 
 /// Races that are run however they end, and races after which it is given up.
 const RACES: u32 = 30;

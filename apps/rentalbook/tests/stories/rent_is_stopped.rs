@@ -1,7 +1,7 @@
 use order::application::OnRentUnavailable;
 use rentalbook::cli::ServiceArg;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_rent_is_stopped_requests_are_taken_and_confirmed_as_soon_as_it_is_back() {

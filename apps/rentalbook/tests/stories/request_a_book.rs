@@ -2,7 +2,7 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_requests_a_book_and_it_is_confirmed_at_once() {

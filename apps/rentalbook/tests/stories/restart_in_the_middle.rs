@@ -1,6 +1,6 @@
 use rentalbook::cli::ServiceArg;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_everything_goes_on_where_it_was() {

@@ -2,7 +2,7 @@ use hyper::Method;
 use rentalbook::cli::ServiceArg;
 use serde_json::json;
 
-use crate::harness::Scene;
+use super::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seven_requirements_in_a_row() {
