@@ -6,6 +6,7 @@ use std::{
 };
 
 use delivery::domain::Delivery;
+use futures_util::future::try_join_all;
 use mypage::projection::Row;
 use order::domain::Order;
 use rent::domain::{Rent, RentId};
@@ -17,6 +18,9 @@ use super::{
 
 /// Rows read from a store at once.
 const BATCH: u32 = 2_000;
+
+/// Orders that are asked about at once: a store may be far away.
+const AT_ONCE: usize = 32;
 
 /// What is known about one order.
 pub(super) struct Evidence {
@@ -109,9 +113,10 @@ impl<'a> Walk<'a> {
 
     async fn read_orders(&mut self, topic: &Topic) -> Result<(), AuditError> {
         let orders = self.audit.library.orders.scan(order::domain::OrderId(self.after), BATCH).await?;
-        for order in orders {
-            self.after = order.id.0;
-            self.ahead.push_back(Evidence::gather(self.audit, topic, order.id.0).await?);
+        self.after = orders.last().map_or(self.after, |order| order.id.0);
+        for some in orders.chunks(AT_ONCE) {
+            let gathering = some.iter().map(|order| Evidence::gather(self.audit, topic, order.id.0));
+            self.ahead.extend(try_join_all(gathering).await?);
         }
         Ok(())
     }
