@@ -16,7 +16,7 @@ use crate::{
     service::Service,
     services::{self, Base, Events, ready_when, ready_with},
     stores::{Stores, StoresError},
-    tools::Toolbox,
+    tools::{Running, Toolbox},
 };
 
 /// Why the library does not start; its text is one sentence.
@@ -94,7 +94,7 @@ impl Library {
         let toolbox = Toolbox {
             library: stores.parts(),
             scratch: Scratch::of(&folder),
-            services: Some(Arc::clone(&services)),
+            running: Running::Here(Arc::clone(&services)),
         };
         let listener = control::listen(folder.path())?;
         let mut library = Self {

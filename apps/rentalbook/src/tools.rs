@@ -43,8 +43,43 @@ pub struct Toolbox {
     pub library: Parts,
     /// Where files that are only needed for a while are made.
     pub scratch: Scratch,
-    /// The services, in a running library.
-    pub services: Option<Arc<Services>>,
+    /// What of it runs.
+    pub running: Running,
+}
+
+/// What of a library runs.
+#[derive(Clone)]
+pub enum Running {
+    /// Nothing: everything stays as it is.
+    Nothing,
+    /// Its services, in this process.
+    Here(Arc<Services>),
+    /// Its services, in processes of their own; tells whether all of them answer.
+    Elsewhere(Arc<dyn Fn() -> bool + Send + Sync>),
+}
+
+impl Running {
+    /// Whether nothing may stay where it is.
+    fn all(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Here(services) => services.all_open(),
+            Self::Elsewhere(all_answer) => all_answer(),
+        }
+    }
+
+    /// The services that can be stopped and started from here.
+    fn services(&self) -> Result<&Services, Outcome> {
+        match self {
+            Self::Here(services) => Ok(services),
+            Self::Nothing => Err(Outcome::failed(
+                "no library is running on this data folder; start one with `rentalbook`, or name its folder with --data",
+            )),
+            Self::Elsewhere(_) => {
+                Err(Outcome::failed("the services are processes of their own: stop and start those"))
+            }
+        }
+    }
 }
 
 /// How long the audit looks again at orders that are under way.
@@ -69,7 +104,9 @@ pub async fn run(data: &Path, tool: &Tool) -> Outcome {
     // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
     match Stores::open(&folder, &WireClock::default(), None).await {
         Ok(stores) => {
-            Toolbox { library: stores.parts(), scratch: Scratch::of(&folder), services: None }.run(tool).await
+            Toolbox { library: stores.parts(), scratch: Scratch::of(&folder), running: Running::Nothing }
+                .run(tool)
+                .await
         }
         Err(error) => Outcome::failed(error),
     }
@@ -102,14 +139,13 @@ impl Toolbox {
             Ok(view) => view,
             Err(error) => return Outcome::failed(error),
         };
-        let services = self.services.clone();
-        let all_running = move || services.as_ref().is_some_and(|services| services.all_open());
+        let running = self.running.clone();
         let audit = Audit {
             library: self.library.clone(),
             rebuilt: Arc::new(rebuilt),
-            all_running: Arc::new(all_running),
+            all_running: Arc::new(move || running.all()),
             // Where nothing runs, nothing will change.
-            patience: if self.services.is_some() { PATIENCE } else { Duration::ZERO },
+            patience: if matches!(self.running, Running::Nothing) { Duration::ZERO } else { PATIENCE },
         };
         match audit.run().await {
             Ok(report) => Outcome { code: u8::from(!report.breaches.is_empty()), text: report.to_string() },
@@ -118,8 +154,10 @@ impl Toolbox {
     }
 
     async fn stop(&self, service: ServiceArg) -> Outcome {
-        let Some(services) = &self.services else { return nothing_runs() };
-        let service = services.get(service);
+        let service = match self.running.services() {
+            Ok(services) => services.get(service),
+            Err(nothing) => return nothing,
+        };
         match service.stop().await {
             true => Outcome::done(format!("{} is stopped\n", service.name())),
             false => Outcome::done(format!("{} was stopped already\n", service.name())),
@@ -127,8 +165,10 @@ impl Toolbox {
     }
 
     async fn start(&self, service: ServiceArg) -> Outcome {
-        let Some(services) = &self.services else { return nothing_runs() };
-        let service = services.get(service);
+        let service = match self.running.services() {
+            Ok(services) => services.get(service),
+            Err(nothing) => return nothing,
+        };
         match service.start().await {
             Ok(true) => Outcome::done(format!("{} is started\n", service.name())),
             Ok(false) => Outcome::done(format!("{} was running already\n", service.name())),
@@ -175,12 +215,6 @@ impl Toolbox {
             },
         }
     }
-}
-
-fn nothing_runs() -> Outcome {
-    Outcome::failed(
-        "no library is running on this data folder; start one with `rentalbook`, or name its folder with --data",
-    )
 }
 
 fn list(letters: &[DeadLetter], topic: &str) -> String {
