@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform_storage::{Durability, Sqlite, Tx};
+use platform_storage::{Sqlite, Tx};
 use tokio::sync::Mutex;
 
 use crate::{Result, load::CONNECTIONS};
@@ -15,7 +15,7 @@ const SCHEMA: &str = "CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT N
 
 /// Writes a second with every caller waiting for its own transaction: shared, or one after the other.
 pub(crate) async fn writes_per_second(folder: &Path, shared: bool, duration: Duration) -> Result<f64> {
-    let store = Sqlite::open(&folder.join(format!("{shared}.db")), "bench", &[SCHEMA], Durability::Full)?;
+    let store = Sqlite::open(&folder.join(format!("{shared}.db")), "bench", &[SCHEMA])?;
     let turn = Arc::new(Mutex::new(()));
     let start = Instant::now();
     let callers: Vec<_> = (0..CONNECTIONS)

@@ -1,9 +1,9 @@
--- What is committed and not published yet.
+-- What is committed and not published yet: the messages of one transaction in each row, encoded one after the other.
+-- Their places are first to last; a message of its own row would cost as much as the row that it tells of.
 CREATE TABLE outbox (
-    seq     INTEGER PRIMARY KEY,
-    key     BLOB NOT NULL,
-    headers BLOB NOT NULL,
-    value   BLOB NOT NULL
+    last     INTEGER PRIMARY KEY,
+    first    INTEGER NOT NULL,
+    messages BLOB    NOT NULL
 ) STRICT;
 
 -- Kept totals. A total is the sum over its slots, so that several writers need not meet in one row.

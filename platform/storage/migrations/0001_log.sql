@@ -3,16 +3,15 @@ CREATE TABLE topics (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- The log of all topics. The offset counts over all of them, so that appending touches one edge of one tree and a
--- member that owns every partition reads in one range. Within a partition offsets grow, with gaps.
-CREATE TABLE records (
-    "offset"     INTEGER PRIMARY KEY,
+-- The log of all topics: in each row records that were published together, encoded one after the other. The offset
+-- counts over all of them, so that appending touches one edge of one tree and a member that owns every partition reads
+-- in one range. Within a partition offsets grow, with gaps.
+CREATE TABLE batches (
+    last         INTEGER PRIMARY KEY, -- the offset of its last record
+    first        INTEGER NOT NULL,
     topic        INTEGER NOT NULL,
-    "partition"  INTEGER NOT NULL,
     published_at INTEGER NOT NULL, -- milliseconds since 1970 UTC
-    key          BLOB,
-    headers      BLOB NOT NULL,
-    value        BLOB NOT NULL
+    records      BLOB    NOT NULL
 ) STRICT;
 
 -- The first offset after the last record, per partition.

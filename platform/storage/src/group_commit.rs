@@ -1,15 +1,24 @@
 //! Group commit: one thread owns the writing connection, and one transaction holds the writes that gathered while
 //! the last one was committed. No timer: a lone write is committed at once.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    fs::File,
+    sync::{Arc, atomic::Ordering},
+};
 
+use platform_outbox::OutboxRow;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
 };
 
-use crate::{StorageError, Tx, outbox::Unpublished, readers::Readers, tx::Batch};
+use crate::{
+    StorageError, Tx,
+    outbox::{self, Unpublished},
+    readers::Readers,
+    tx::Batch,
+};
 
 /// Most writes in one transaction: bounds the latency of the first of them.
 const MAX_WRITES: usize = 1024;
@@ -21,6 +30,8 @@ const SLOTS: u64 = 16;
 pub(crate) trait Write: Send {
     /// Runs inside the transaction; once more, alone, if the shared transaction failed.
     fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()>;
+    /// Whether its caller does not wait for the disk.
+    fn is_redoable(&self) -> bool;
     /// Answers the caller.
     fn answer(self: Box<Self>, outcome: Result<(), StorageError>);
 }
@@ -28,6 +39,7 @@ pub(crate) trait Write: Send {
 /// A closure with the place of its answer.
 pub(crate) struct Waiting<F, T> {
     pub(crate) write: F,
+    pub(crate) redoable: bool,
     pub(crate) result: Option<T>,
     pub(crate) reply: oneshot::Sender<Result<T, StorageError>>,
 }
@@ -40,6 +52,10 @@ where
     fn run(&mut self, tx: &Tx<'_>) -> rusqlite::Result<()> {
         self.result = Some((self.write)(tx)?);
         Ok(())
+    }
+
+    fn is_redoable(&self) -> bool {
+        self.redoable
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), StorageError>) {
@@ -55,6 +71,9 @@ where
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) waiting: mpsc::UnboundedReceiver<Box<dyn Write>>,
+    /// The file that commits are appended to. SQLite would sync it within the commit; here it is synced after it, so
+    /// that those who do not wait for the disk are answered before.
+    pub(crate) wal: File,
     /// The next place in the outbox.
     pub(crate) next_seq: i64,
     /// Told after each commit what it has added to the outbox.
@@ -73,16 +92,47 @@ impl Writer {
         let mut writes = Vec::new();
         while self.waiting.blocking_recv_many(&mut writes, MAX_WRITES) > 0 {
             match self.commit_together(&mut writes) {
-                Ok(()) => self.answer_together(std::mem::take(&mut writes)),
+                Ok(committed) => match self.finish(std::mem::take(&mut writes), committed) {
+                    Ok(()) => {}
+                    // What is on the disk is not known any more; whoever opens the file again will.
+                    Err(()) => return,
+                },
                 // Somebody's statement failed: everybody again, each alone, so that the error is his alone.
-                Err(_) if writes.len() > 1 => writes.drain(..).for_each(|write| self.commit_alone(write)),
+                Err(_) if writes.len() > 1 => {
+                    let alone = std::mem::take(&mut writes);
+                    if alone.into_iter().try_for_each(|write| self.commit_alone(write)).is_err() {
+                        return;
+                    }
+                }
                 Err(error) => writes.drain(..).for_each(|write| write.answer(Err(error.clone().into()))),
             }
         }
     }
 
+    /// Brings a commit to the disk, where somebody needs it there, and answers. An error ends the writer: a sync that
+    /// has failed once may say that it succeeded the next time, without having written anything.
+    fn finish(&mut self, mut writes: Vec<Box<dyn Write>>, committed: Committed) -> Result<(), ()> {
+        let redoable: Vec<_> = writes.extract_if(.., |write| write.is_redoable()).collect();
+        self.answer_together(redoable);
+        if writes.is_empty() && committed.said.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.wal.sync_data() {
+            tracing::error!(%error, "a commit could not be brought to the disk: this store writes nothing any more");
+            let error = StorageError(format!("the disk does not keep what is written: {error}"));
+            writes.into_iter().for_each(|write| write.answer(Err(error.clone())));
+            return Err(());
+        }
+        self.unpublished.committed(committed.said);
+        self.answer_together(writes);
+        Ok(())
+    }
+
     /// Waking a task from outside its runtime takes a system call; so one task is woken that wakes the others.
     fn answer_together(&self, writes: Vec<Box<dyn Write>>) {
+        if writes.is_empty() {
+            return;
+        }
         let answer = move || writes.into_iter().for_each(|write| write.answer(Ok(())));
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(async move { answer() })),
@@ -90,13 +140,18 @@ impl Writer {
         }
     }
 
-    fn commit_alone(&mut self, write: Box<dyn Write>) {
+    fn commit_alone(&mut self, write: Box<dyn Write>) -> Result<(), ()> {
         let mut alone = vec![write];
-        let outcome = self.commit_together(&mut alone).map_err(StorageError::from);
-        alone.into_iter().for_each(|write| write.answer(outcome.clone()));
+        match self.commit_together(&mut alone) {
+            Ok(committed) => self.finish(alone, committed),
+            Err(error) => {
+                alone.into_iter().for_each(|write| write.answer(Err(error.clone().into())));
+                Ok(())
+            }
+        }
     }
 
-    fn commit_together(&mut self, writes: &mut Vec<Box<dyn Write>>) -> Result<(), FailedCommit> {
+    fn commit_together(&mut self, writes: &mut Vec<Box<dyn Write>>) -> Result<Committed, FailedCommit> {
         let batch = Batch::default();
         batch.next_seq.set(self.next_seq);
         self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
@@ -104,8 +159,7 @@ impl Writer {
         for (number, n) in batch.in_memory.take() {
             number.fetch_add(n, Ordering::Relaxed);
         }
-        self.unpublished.committed(batch.said.into_inner());
-        Ok(())
+        Ok(Committed { said: batch.said.into_inner() })
     }
 
     fn try_commit(&mut self, writes: &mut Vec<Box<dyn Write>>, batch: &Batch) -> rusqlite::Result<()> {
@@ -123,12 +177,18 @@ impl Writer {
             writes.push(late);
             ran?;
         }
+        outbox::write(&transaction, &batch.said.borrow())?;
         write_totals(&transaction, &batch.totals.borrow(), self.commits % SLOTS)?;
         self.readers.before_commit();
         let committed = transaction.commit();
         self.readers.after_commit();
         committed
     }
+}
+
+/// What a commit has added to the outbox.
+struct Committed {
+    said: Vec<OutboxRow>,
 }
 
 /// Why a shared transaction was rolled back.
@@ -152,3 +212,6 @@ fn write_totals(connection: &Connection, totals: &[(&'static str, i64)], slot: u
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

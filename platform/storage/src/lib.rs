@@ -1,6 +1,7 @@
 //! SQLite as a durable store for one service: group commit, kept totals, an outbox, versioned migrations, and
 //! the embedded event bus as a log of its own.
 
+mod encoding;
 mod error;
 mod group_commit;
 mod log_bus;
@@ -14,7 +15,7 @@ pub use error::{OpenError, StorageError};
 pub use log_bus::LogBus;
 pub use outbox::SqliteOutbox;
 pub use schema::Migration;
-pub use sqlite::{Durability, Sqlite};
+pub use sqlite::Sqlite;
 pub use tx::Tx;
 
 pub use rusqlite;

@@ -3,6 +3,7 @@
 //! One member of a group reads at a time and owns all partitions; another one waits until it is gone. That is
 //! what one process needs. Several processes take Kafka behind the same port.
 
+mod batches;
 mod member;
 mod partitions;
 mod positions;
@@ -13,30 +14,24 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use parking_lot::Mutex;
-use platform_event_bus::{
-    BusError, EventBus, GroupPosition, Headers, NewRecord, Record, Replay, Subscription, partition_of,
-};
-use rusqlite::{Connection, Row};
+use platform_event_bus::{BusError, EventBus, GroupPosition, NewRecord, Replay, Subscription};
+use rusqlite::Connection;
 use tokio::sync::watch;
 
+use batches::append;
 use member::Member;
 use positions::{Positions, write_positions};
 use replaying::Replaying;
 use tail::Tail;
 
-use crate::{Durability, Migration, OpenError, Sqlite, StorageError, Tx};
+use crate::{Migration, OpenError, Sqlite, StorageError, Tx};
 
 const MIGRATIONS: &[Migration] =
     &[include_str!("../migrations/0001_log.sql"), include_str!("../migrations/0002_partitions.sql")];
-
-/// What [`read_record`] expects.
-const COLUMNS: &str = "\"offset\", \"partition\", published_at, key, headers, value";
 
 /// The log. Clones share it.
 #[derive(Clone)]
@@ -76,11 +71,10 @@ impl LogBus {
     /// [`platform_event_bus::DEFAULT_PARTITIONS`]. There may be more than before, never fewer.
     pub fn open(path: &Path, partitions: Option<u32>) -> Result<Self, OpenError> {
         let settle = |connection: &Connection| partitions::settle(connection, path, partitions);
-        let (store, partitions) = Sqlite::open_with(path, "log", MIGRATIONS, Durability::Full, settle)?;
+        let (store, partitions) = Sqlite::open_with(path, "log", MIGRATIONS, settle)?;
         let end = store
             .read(|connection| {
-                connection
-                    .query_row(r#"SELECT coalesce(max("offset"), 0) + 1 FROM records"#, [], |row| row.get(0))
+                connection.query_row("SELECT coalesce(max(last), 0) + 1 FROM batches", [], |row| row.get(0))
             })
             .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
         let shared = Shared {
@@ -175,87 +169,6 @@ impl EventBus for LogBus {
     }
 }
 
-/// Appends and returns the records with their places.
-fn append(tx: &Tx<'_>, topic: i64, partitions: u32, records: &[NewRecord]) -> rusqlite::Result<Vec<Record>> {
-    let mut next: i64 = tx
-        .prepare(r#"SELECT coalesce(max("offset"), 0) + 1 FROM records"#)?
-        .query_row([], |row| row.get(0))?;
-    let now = now_millis();
-    let mut ends = BTreeMap::new();
-    let mut appended = Vec::with_capacity(records.len());
-    let mut insert = tx.prepare(
-        r#"INSERT INTO records ("offset", topic, "partition", published_at, key, headers, value)
-           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#,
-    )?;
-    for record in records {
-        let partition = match &record.key {
-            Some(key) => partition_of(key, partitions),
-            None => u32::try_from(next % i64::from(partitions)).unwrap_or(0),
-        };
-        insert.execute((
-            next,
-            topic,
-            partition,
-            now,
-            record.key.as_deref(),
-            &record.headers.as_encoded()[..],
-            &record.value[..],
-        ))?;
-        let NewRecord { key, headers, value } = record.clone();
-        appended.push(Record { partition, offset: next, published_at: now, key, headers, value });
-        next += 1;
-        ends.insert(partition, next);
-    }
-    let mut upsert = tx.prepare(
-        r#"INSERT INTO ends (topic, "partition", "end") VALUES (?1, ?2, ?3)
-           ON CONFLICT (topic, "partition") DO UPDATE SET "end" = excluded."end""#,
-    )?;
-    for (partition, end) in ends {
-        upsert.execute((topic, partition, end))?;
-    }
-    Ok(appended)
-}
-
-/// At most `max` records of `topic` from `from` on and before `end`, and where to go on.
-fn read(store: &Sqlite, topic: i64, from: i64, end: i64, max: usize) -> Result<(Vec<Record>, i64), BusError> {
-    let read = store.read(|connection: &Connection| {
-        let sql = format!(
-            r#"SELECT {COLUMNS} FROM records
-               WHERE "offset" >= ?1 AND "offset" < ?2 AND topic = ?3 ORDER BY "offset" LIMIT ?4"#
-        );
-        connection
-            .prepare_cached(&sql)?
-            .query_map((from, end, topic, i64::try_from(max).unwrap_or(i64::MAX)), read_record)?
-            .collect::<rusqlite::Result<Vec<_>>>()
-    });
-    let records = read.map_err(unavailable)?;
-    let next = match records.last() {
-        Some(last) if records.len() == max => last.offset + 1,
-        _ => end,
-    };
-    Ok((records, next))
-}
-
-fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let bytes = |column| {
-        Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes_or_null()?.map(Bytes::copy_from_slice))
-    };
-    Ok(Record {
-        offset: row.get(0)?,
-        partition: row.get(1)?,
-        published_at: row.get(2)?,
-        key: bytes(3)?,
-        headers: Headers::from_encoded(bytes(4)?.unwrap_or_default()),
-        value: bytes(5)?.unwrap_or_default(),
-    })
-}
-
 fn unavailable(error: StorageError) -> BusError {
     BusError::Unavailable(error.0)
-}
-
-fn now_millis() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

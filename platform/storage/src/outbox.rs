@@ -9,7 +9,9 @@ use platform_event_bus::Headers;
 use platform_outbox::{Outbox, OutboxError, OutboxMessage, OutboxRow};
 use tokio::sync::watch;
 
-use crate::{Sqlite, StorageError};
+use rusqlite::Connection;
+
+use crate::{Sqlite, StorageError, encoding};
 
 /// What the writer has committed to the outbox: the news of it, and the last rows in memory, so that a relay that
 /// keeps up need not fetch them from the file.
@@ -84,52 +86,83 @@ impl Outbox for SqliteOutbox {
         if let Some(rows) = self.unpublished.read(seq, max) {
             return Ok(rows);
         }
-        let read = self.store.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT seq, key, headers, value FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-                )?
-                .query_map((seq, i64::try_from(max).unwrap_or(i64::MAX)), read_row)?
-                .collect()
-        });
-        Ok(read?)
+        let read = |connection: &Connection| {
+            let mut found = Vec::new();
+            let mut select = connection
+                .prepare_cached("SELECT first, messages FROM outbox WHERE last > ?1 ORDER BY last")?;
+            let mut rows = select.query([seq])?;
+            while found.len() < max
+                && let Some(row) = rows.next()?
+            {
+                found.extend(read_row(row)?.into_iter().filter(|found| found.seq > seq));
+            }
+            found.truncate(max);
+            Ok(found)
+        };
+        Ok(self.store.read(read)?)
     }
 
     async fn delete_through(&self, seq: i64) -> Result<(), OutboxError> {
+        // A row whose last message is not published yet stays as a whole: after a crash all of it is published again.
         let delete =
-            move |tx: &crate::Tx<'_>| tx.prepare("DELETE FROM outbox WHERE seq <= ?1")?.execute([seq]);
-        self.store.write(delete).await?;
+            move |tx: &crate::Tx<'_>| tx.prepare("DELETE FROM outbox WHERE last <= ?1")?.execute([seq]);
+        self.store.write_redoable(delete).await?;
         self.unpublished.forget_through(seq);
         Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<Bytes>, OutboxError> {
-        let read = |connection: &rusqlite::Connection| {
-            connection
-                .prepare_cached("SELECT DISTINCT key FROM outbox")?
-                .query_map([], |row| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_bytes()?)))?
-                .collect()
+        let read = |connection: &Connection| {
+            let mut select = connection.prepare_cached("SELECT first, messages FROM outbox")?;
+            let rows = select.query_map([], read_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(rows.into_iter().flatten().map(|row| row.message.key).collect())
         };
         Ok(self.store.scan(read).await?)
     }
 
     async fn backlog(&self) -> Result<u64, OutboxError> {
         let count: i64 = self.store.read(|connection| {
-            connection.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))
+            connection
+                .prepare_cached("SELECT coalesce(sum(last - first + 1), 0) FROM outbox")?
+                .query_row([], |row| row.get(0))
         })?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+}
+
+/// Writes what one transaction says.
+pub(crate) fn write(connection: &Connection, said: &[OutboxRow]) -> rusqlite::Result<()> {
+    let (Some(first), Some(last)) = (said.first(), said.last()) else { return Ok(()) };
+    let mut messages = Vec::with_capacity(said.len() * 512);
+    for OutboxRow { message, .. } in said {
+        encoding::put(&mut messages, &message.key);
+        encoding::put(&mut messages, message.headers.as_encoded());
+        encoding::put(&mut messages, &message.value);
+    }
+    connection
+        .prepare_cached("INSERT INTO outbox (last, first, messages) VALUES (?1, ?2, ?3)")?
+        .execute((last.seq, first.seq, messages))?;
+    Ok(())
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Vec<OutboxRow>> {
+    let first: i64 = row.get(0)?;
+    let mut messages = Bytes::copy_from_slice(row.get_ref(1)?.as_bytes()?);
+    let mut found = Vec::new();
+    for seq in first.. {
+        if messages.is_empty() {
+            break;
+        }
+        let key = encoding::take(&mut messages)?;
+        let headers = Headers::from_encoded(encoding::take(&mut messages)?);
+        let value = encoding::take(&mut messages)?;
+        found.push(OutboxRow { seq, message: OutboxMessage { key, headers, value } });
+    }
+    Ok(found)
 }
 
 impl From<StorageError> for OutboxError {
     fn from(error: StorageError) -> Self {
         Self(error.0)
     }
-}
-
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<OutboxRow> {
-    let bytes = |column| Ok::<_, rusqlite::Error>(Bytes::copy_from_slice(row.get_ref(column)?.as_bytes()?));
-    let message =
-        OutboxMessage { key: bytes(1)?, headers: Headers::from_encoded(bytes(2)?), value: bytes(3)? };
-    Ok(OutboxRow { seq: row.get(0)?, message })
 }

@@ -1,6 +1,8 @@
 //! The handle of a store.
 
 use std::{
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -23,15 +25,6 @@ use crate::{
 /// Prepared statements kept by the writer.
 const STATEMENTS: usize = 64;
 
-/// When a commit is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// When it is on the disk (`synchronous=FULL`): survives a power cut.
-    Full,
-    /// When the operating system has it (`synchronous=NORMAL`): for what can be built again.
-    Rebuildable,
-}
-
 /// A SQLite file with one writer and many readers. Clones share it; the last one ends the writer.
 #[derive(Clone)]
 pub struct Sqlite {
@@ -51,13 +44,8 @@ impl Sqlite {
     /// Opens or creates the file, brings its schema up to date and starts its writer.
     ///
     /// `component` names the migrations; they are the component's whole history, oldest first.
-    pub fn open(
-        path: &Path,
-        component: &'static str,
-        migrations: &[Migration],
-        durability: Durability,
-    ) -> Result<Self, OpenError> {
-        Self::open_with(path, component, migrations, durability, |_| Ok(())).map(|(store, ())| store)
+    pub fn open(path: &Path, component: &'static str, migrations: &[Migration]) -> Result<Self, OpenError> {
+        Self::open_with(path, component, migrations, |_| Ok(())).map(|(store, ())| store)
     }
 
     /// The same, with something that has to be settled in the file before anybody uses it.
@@ -65,17 +53,18 @@ impl Sqlite {
         path: &Path,
         component: &'static str,
         migrations: &[Migration],
-        durability: Durability,
         settle: impl FnOnce(&Connection) -> Result<T, OpenError>,
     ) -> Result<(Self, T), OpenError> {
         let failed = |error: rusqlite::Error| error::open_error(path, &error);
         let mut connection = Connection::open(path).map_err(failed)?;
-        configure(&connection, durability).map_err(failed)?;
+        configure(&connection).map_err(failed)?;
         schema::migrate(&mut connection, path, component, migrations)?;
         let settled = settle(&connection)?;
         let next_seq: i64 = connection
-            .query_row("SELECT coalesce(max(seq), 0) + 1 FROM outbox", [], |row| row.get(0))
+            .query_row("SELECT coalesce(max(last), 0) + 1 FROM outbox", [], |row| row.get(0))
             .map_err(failed)?;
+
+        let wal = wal_of(path).map_err(|error| unusable(path, &error))?;
 
         let (writes, waiting) = mpsc::unbounded_channel();
         let unpublished = Arc::new(Unpublished::new(next_seq));
@@ -83,17 +72,17 @@ impl Sqlite {
         let writer = Writer {
             connection,
             waiting,
+            wal,
             next_seq,
             unpublished: Arc::clone(&unpublished),
             readers: Arc::clone(&readers),
             commits: 0,
             runtime: Handle::try_current().ok(),
         };
-        let writer =
-            thread::Builder::new()
-                .name(format!("{component}-writer"))
-                .spawn(move || writer.run())
-                .map_err(|error| OpenError::Unusable { path: path.to_owned(), reason: error.to_string() })?;
+        let writer = thread::Builder::new()
+            .name(format!("{component}-writer"))
+            .spawn(move || writer.run())
+            .map_err(|error| unusable(path, &error))?;
         let shared = Shared {
             path: path.to_owned(),
             writes: Some(writes),
@@ -113,8 +102,21 @@ impl Sqlite {
         F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let gone = || StorageError(format!("the writer of {} has ended", self.shared.path.display()));
-        self.submit(write).await.map_err(|_| gone())?
+        self.submit(write).await.map_err(|_| self.gone())?
+    }
+
+    /// Like [`Sqlite::write`] for something that would be done again by itself: it is answered when it is committed,
+    /// so that no crash of the process takes it back, and before it is on the disk, so that a power cut may.
+    pub async fn write_redoable<T, F>(&self, write: F) -> Result<T, StorageError>
+    where
+        F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.send(write, true).await.map_err(|_| self.gone())?
+    }
+
+    fn gone(&self) -> StorageError {
+        StorageError(format!("the writer of {} has ended", self.shared.path.display()))
     }
 
     /// Like [`Sqlite::write`] for a caller that cannot wait: what was submitted is written before the store closes.
@@ -123,8 +125,16 @@ impl Sqlite {
         F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        self.send(write, false)
+    }
+
+    fn send<T, F>(&self, write: F, redoable: bool) -> oneshot::Receiver<Result<T, StorageError>>
+    where
+        F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let waiting = Box::new(Waiting { write, result: None, reply });
+        let waiting = Box::new(Waiting { write, redoable, result: None, reply });
         if let Some(writes) = &self.shared.writes {
             // Where the writer has ended, the reply is dropped with the write, which is the answer.
             let _ = writes.send(waiting);
@@ -189,14 +199,22 @@ impl Drop for Shared {
     }
 }
 
-fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    let synchronous = match durability {
-        Durability::Full => "FULL",
-        Durability::Rebuildable => "NORMAL",
-    };
+/// The file that SQLite appends the commits of `path` to. It is there as soon as the file was read.
+fn wal_of(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    File::options().write(true).open(name)
+}
+
+fn unusable(path: &Path, error: &io::Error) -> OpenError {
+    OpenError::Unusable { path: path.to_owned(), reason: error.to_string() }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    // The writer itself syncs what it has committed. All other syncs, around a checkpoint, are SQLite's.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "busy_timeout", 5000)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // In pages of 4 KiB. A WAL that has reached its size is overwritten, which costs half of what growing it does;

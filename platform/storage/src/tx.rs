@@ -44,17 +44,10 @@ impl<'c> Tx<'c> {
     }
 
     /// Adds a message to the outbox: it is published if and only if this transaction commits.
-    pub fn say(&self, message: &OutboxMessage) -> rusqlite::Result<()> {
+    pub fn say(&self, message: &OutboxMessage) {
         let seq = self.batch.next_seq.get();
         self.batch.next_seq.set(seq + 1);
-        self.prepare("INSERT INTO outbox (seq, key, headers, value) VALUES (?1, ?2, ?3, ?4)")?.execute((
-            seq,
-            &message.key[..],
-            &message.headers.as_encoded()[..],
-            &message.value[..],
-        ))?;
         self.batch.said.borrow_mut().push(OutboxRow { seq, message: message.clone() });
-        Ok(())
     }
 
     /// Adds `n` to a number in memory when, and only when, this transaction is committed: before the callers are

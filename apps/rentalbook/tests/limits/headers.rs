@@ -1,7 +1,6 @@
 //! Headers that are kept, made, believed or not.
 
 use hyper::Method;
-use platform_storage::rusqlite::Connection;
 use rentalbook::cli::ServiceArg;
 use serde_json::{Value, json};
 
@@ -21,11 +20,9 @@ async fn place(scene: &Scene, headers: &[(&str, &str)]) -> Answer {
 }
 
 /// All events of the topic.
-fn events(scene: &Scene) -> Vec<Value> {
-    let bus = Connection::open(scene.data().join("bus.db")).expect("the topic");
-    let mut select = bus.prepare("SELECT value FROM records").expect("a query");
-    let values = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("rows");
-    values.map(|value| serde_json::from_slice(&value.expect("a value")).expect("JSON")).collect()
+async fn events(scene: &Scene) -> Vec<Value> {
+    let records = scene.records().await;
+    records.iter().map(|record| serde_json::from_slice(&record.value).expect("JSON")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +46,7 @@ async fn a_request_id_is_kept_and_every_event_that_follows_carries_it() {
     scene.until_order(order, "Shipped").await;
 
     let mut found: Vec<_> = events(&scene)
+        .await
         .iter()
         .map(|event| {
             let text = |key: &str| event[key].as_str().expect("a text").to_owned();

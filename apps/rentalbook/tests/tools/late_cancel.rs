@@ -49,10 +49,10 @@ async fn a_rent_that_stands_again_and_a_late_cancel_are_said_by_whom_they_belong
     library.is_clean().await;
 
     let home = library.copy();
-    unpublish(&home.data(), 1, "RentReinstated");
+    unpublish(&home.data(), 1, "RentReinstated").await;
     names(&audit(&home).await, 1, "the rent's changes were never published", 2);
     let home = library.copy();
-    unpublish(&home.data(), 1, "CancelRejected");
+    unpublish(&home.data(), 1, "CancelRejected").await;
     let report = audit(&home).await;
     names(&report, 1, "the rent stands again before delivery had spoken", 4);
     names(&report, 1, "the delivery's changes were never published", 2);
@@ -78,7 +78,7 @@ async fn rows_that_nothing_has_led_to_are_found() {
         sql(&home.data(), file, table);
     }
     for event in ["Ordered", "Rented"] {
-        unpublish(&home.data(), 1, event);
+        unpublish(&home.data(), 1, event).await;
     }
     let report = audit(&home).await;
     names(&report, 1, "a parcel was prepared without a rent", 2);
@@ -88,6 +88,6 @@ async fn rows_that_nothing_has_led_to_are_found() {
     sql(&home.data(), "rent.db", "UPDATE rents SET state = 3 WHERE order_id = 1");
     names(&audit(&home).await, 1, "Rented was published without a rent", 2);
     let home = library.copy();
-    unpublish(&home.data(), 3, "RentCanceled");
+    unpublish(&home.data(), 3, "RentCanceled").await;
     names(&audit(&home).await, 3, "the parcel was cancelled and its rent was not", 2);
 }

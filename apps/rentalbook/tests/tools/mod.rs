@@ -9,6 +9,7 @@ mod late_cancel;
 mod patience;
 mod rebuild_view;
 mod services;
+pub(crate) mod topic;
 
 /// Whether it is one line that says what is wrong, not what went wrong inside.
 pub(crate) fn is_one_sentence(text: &str) -> bool {

@@ -104,8 +104,15 @@ fn an_order(id: i64, state: OrderState) -> Order {
 
 async fn save(stores: &Stores, expected: Option<Version>, order: Order) {
     let was_pending = expected.is_some();
-    let change =
-        Save { expected, was_pending, pending_below: None, order, facts: Vec::new(), revocation: None };
+    let change = Save {
+        expected,
+        was_pending,
+        pending_below: None,
+        order,
+        facts: Vec::new(),
+        revocation: None,
+        redoable: false,
+    };
     stores.orders.save(change).await.expect("the file").expect("nobody else writes");
 }
 

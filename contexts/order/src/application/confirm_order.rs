@@ -53,7 +53,7 @@ impl Orders {
             match decide(&order) {
                 Decision::Unchanged => return Ok(order),
                 Decision::Changed(changed, fact) => {
-                    let change = a_change(&order, changed, fact, correlation_id.clone());
+                    let change = self.confirmed(a_change(&order, changed, fact, correlation_id.clone()));
                     let changed = change.order.clone();
                     if self.store.save(change).await?.is_ok() {
                         return Ok(changed);
@@ -63,6 +63,15 @@ impl Orders {
             // An order is never deleted, so it is found.
             order = self.store.by_id(order.id).await?.unwrap_or(order);
         }
+    }
+
+    /// Whether the change confirms an order, and would do so again: a power cut would leave it `Pending` again, and
+    /// rent, which has confirmed it durably, says the same to the resume worker. Where orders are refused while rent
+    /// does not answer, that could end otherwise.
+    pub(super) fn confirmed(&self, change: Save) -> Save {
+        let confirms = change.was_pending && change.order.state == OrderState::Ordered;
+        let is_never_refused = self.policy.on_rent_unavailable == OnRentUnavailable::Defer;
+        Save { redoable: confirms && is_never_refused, ..change }
     }
 
     pub(super) fn decide_answer(&self, order: &Order, answer: &RentAnswer) -> Decision {
@@ -95,5 +104,6 @@ pub(super) fn a_change(
         order: after,
         facts: said.into_iter().collect(),
         revocation: None,
+        redoable: false,
     }
 }

@@ -83,7 +83,7 @@ impl Orders {
                 Decision::Unchanged => drop(call.reply.send(Ok(call.pending))),
                 Decision::Changed(changed, fact) => {
                     let correlation_id = call.correlation_id.clone();
-                    let change = a_change(&call.pending, changed, fact, correlation_id);
+                    let change = self.confirmed(a_change(&call.pending, changed, fact, correlation_id));
                     replies.push((call, answer, change.order.clone()));
                     changes.push(change);
                 }

@@ -83,6 +83,7 @@ impl Orders {
                 order,
                 facts,
                 revocation: None,
+                redoable: false,
             })
             .collect();
         if changes.is_empty() {

@@ -83,6 +83,7 @@ impl Orders {
             order: order.clone(),
             facts: Vec::new(),
             revocation: Some(revocation.clone()),
+            redoable: false,
         });
         let saved = match tokio::time::timeout(self.policy.store_deadline, &mut saving).await {
             Ok(saved) => saved?,

@@ -55,6 +55,10 @@ pub struct Save {
     pub facts: Vec<Said>,
     /// With it the caller can take the change back until it is written.
     pub revocation: Option<Revocation>,
+    /// Whether all of it would be done again by itself, with the same result, should a power cut take it back. Then
+    /// the store may answer when it is committed, so that no crash of the process takes it back, and not wait for
+    /// the disk. What it says is published only when it is on the disk.
+    pub redoable: bool,
 }
 
 /// The race between a store that writes a change and a caller that will not wait for it any longer: exactly one

@@ -78,6 +78,7 @@ fn new(order: &Order) -> Save {
         order: order.clone(),
         facts: Vec::new(),
         revocation: None,
+        redoable: false,
     }
 }
 
@@ -94,6 +95,7 @@ fn becomes(order: &Order, state: OrderState) -> (Save, Order) {
             order: changed.clone(),
             facts: Vec::new(),
             revocation: None,
+            redoable: false,
         },
         changed,
     )

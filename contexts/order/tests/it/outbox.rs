@@ -85,6 +85,7 @@ async fn an_event_is_one_line_with_the_keys_of_the_original_first() {
         order,
         facts: vec![said],
         revocation: None,
+        redoable: false,
     };
     assert_eq!(store.save(change).await, Ok(Ok(())));
     let rows = rows(&store).await;
@@ -111,6 +112,7 @@ async fn a_conflict_says_nothing_and_is_counted_nowhere() {
         order: seen.clone(),
         facts: vec![said.clone()],
         revocation: None,
+        redoable: false,
     };
     let second = Save {
         expected: None,
@@ -119,6 +121,7 @@ async fn a_conflict_says_nothing_and_is_counted_nowhere() {
         order: seen,
         facts: vec![said],
         revocation: None,
+        redoable: false,
     };
     assert_eq!(store.save_all(vec![late, second]).await, Ok(vec![Err(Conflict), Err(Conflict)]));
     assert_eq!(rows(&store).await, said_before);

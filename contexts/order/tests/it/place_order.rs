@@ -253,7 +253,8 @@ async fn repeats_at_the_same_moment_place_one_order() {
         }
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
         until("confirmed", async || committed(&store, ids[0]).await.state == OrderState::Ordered).await;
-        assert_eq!(waiting_types(&store, ids[0]).await, ["Ordered"]);
+        // It is said as soon as it is on the disk as well.
+        until("said", async || waiting_types(&store, ids[0]).await == ["Ordered"]).await;
     }
     let query = PageQuery { offset: 0, limit: 100, sort: Vec::new() };
     let (found, total) = store.page(query).await.expect("a page");

@@ -52,6 +52,7 @@ fn new(order: &Order) -> Save {
         order: order.clone(),
         facts: Vec::new(),
         revocation: None,
+        redoable: false,
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use platform_event_bus::{BusError, Record, Subscription};
 use tokio::sync::{OwnedMutexGuard, watch};
 
-use super::{LogBus, Turn, read};
+use super::{LogBus, Turn, batches::read};
 
 pub(super) struct Member {
     bus: LogBus,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use platform_event_bus::{BusError, Record, Replay};
 
-use super::{LogBus, read};
+use super::{LogBus, batches::read};
 
 /// A walk over the log that no group remembers.
 pub(super) struct Replaying {

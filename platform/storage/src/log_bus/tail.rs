@@ -20,7 +20,7 @@ impl Tail {
         }
     }
 
-    /// Like [`super::read`], but `None` where the tail does not reach back to `from`. Offsets over all topics have no
+    /// Like [`super::batches::read`], but `None` where the tail does not reach back to `from`. Offsets over all topics have no
     /// gaps, so one that is missing was appended by somebody who has not got to extending the tail yet.
     pub(super) fn read(&self, topic: i64, from: i64, end: i64, max: usize) -> Option<(Vec<Record>, i64)> {
         let (mut records, mut next) = (Vec::new(), from);

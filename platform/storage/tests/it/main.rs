@@ -8,13 +8,13 @@ mod relay;
 use std::{path::Path, sync::Arc};
 
 use platform_event_bus::{EventBus, contract};
-use platform_storage::{Durability, LogBus, Sqlite};
+use platform_storage::{LogBus, Sqlite};
 
 const NOTES: &str =
     "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, version INTEGER NOT NULL) STRICT";
 
 fn a_store(folder: &Path) -> Sqlite {
-    Sqlite::open(&folder.join("notes.db"), "notes", &[NOTES], Durability::Full).expect("a store")
+    Sqlite::open(&folder.join("notes.db"), "notes", &[NOTES]).expect("a store")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-use platform_storage::{Durability, OpenError, Sqlite};
+use platform_storage::{OpenError, Sqlite};
 
 use crate::{NOTES, a_store};
 
@@ -7,11 +7,11 @@ fn a_file_from_the_future_is_refused_with_one_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("notes.db");
     let later = [NOTES, "ALTER TABLE notes ADD COLUMN colour TEXT"];
-    drop(Sqlite::open(&path, "notes", &later, Durability::Full).expect("the newer program"));
-    let refused = Sqlite::open(&path, "notes", &[NOTES], Durability::Full).err().expect("refused");
+    drop(Sqlite::open(&path, "notes", &later).expect("the newer program"));
+    let refused = Sqlite::open(&path, "notes", &[NOTES]).err().expect("refused");
     assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused}");
     assert!(refused.to_string().contains("newer version of this program"), "{refused}");
-    drop(Sqlite::open(&path, "notes", &later, Durability::Full).expect("nothing was changed"));
+    drop(Sqlite::open(&path, "notes", &later).expect("nothing was changed"));
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn migrations_run_once_and_in_order() {
     let later = [NOTES, "ALTER TABLE notes ADD COLUMN colour TEXT"];
     drop(a_store(folder.path()));
     for _ in 0..2 {
-        let store = Sqlite::open(&path, "notes", &later, Durability::Full).expect("migrated");
+        let store = Sqlite::open(&path, "notes", &later).expect("migrated");
         let columns = store.read(|c| Ok(c.prepare("SELECT * FROM notes")?.column_count())).expect("columns");
         assert_eq!(columns, 4);
     }
@@ -33,7 +33,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
     let path = folder.path().join("notes.db");
     let garbage = vec![b'x'; 8192];
     std::fs::write(&path, &garbage).expect("write");
-    let refused = Sqlite::open(&path, "notes", &[NOTES], Durability::Full).err().expect("refused");
+    let refused = Sqlite::open(&path, "notes", &[NOTES]).err().expect("refused");
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
     assert_eq!(std::fs::read(&path).expect("read"), garbage);
 }
@@ -45,7 +45,7 @@ fn a_file_that_was_cut_short_is_refused() {
     drop(a_store(folder.path()));
     let whole = std::fs::read(&path).expect("read");
     std::fs::write(&path, &whole[..whole.len() - 4096]).expect("write");
-    let refused = Sqlite::open(&path, "notes", &[NOTES], Durability::Full).err().expect("refused");
+    let refused = Sqlite::open(&path, "notes", &[NOTES]).err().expect("refused");
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
 }
 
@@ -53,6 +53,6 @@ fn a_file_that_was_cut_short_is_refused() {
 fn a_folder_that_is_not_there_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("missing").join("notes.db");
-    let refused = Sqlite::open(&path, "notes", &[NOTES], Durability::Full).err().expect("refused");
+    let refused = Sqlite::open(&path, "notes", &[NOTES]).err().expect("refused");
     assert!(matches!(refused, OpenError::Unusable { .. }), "{refused}");
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use contracts::WireClock;
 use platform_outbox::OutboxMessage;
 use platform_storage::{
-    Durability, Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
@@ -51,7 +51,7 @@ pub struct SqliteDeliveries {
 impl SqliteDeliveries {
     /// Opens or creates the file.
     pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
-        let store = Sqlite::open(path, "delivery", MIGRATIONS, Durability::Full)?;
+        let store = Sqlite::open(path, "delivery", MIGRATIONS)?;
         let next_id: i64 = store
             .read(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM deliveries", [], |row| row.get(0)))
             .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
@@ -146,7 +146,7 @@ fn save(tx: &Tx<'_>, change: &Save, messages: &[OutboxMessage]) -> rusqlite::Res
         return Ok(Err(Conflict));
     }
     tx.count(TOTAL, i64::from(change.delivery.state.is_shown()) - i64::from(change.was_shown));
-    messages.iter().try_for_each(|message| tx.say(message))?;
+    messages.iter().for_each(|message| tx.say(message));
     Ok(Ok(()))
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use contracts::WireClock;
 use platform_outbox::OutboxMessage;
 use platform_storage::{
-    Durability, Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
@@ -53,7 +53,7 @@ pub struct SqliteOrders {
 impl SqliteOrders {
     /// Opens or creates the file.
     pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
-        let store = Sqlite::open(path, "order", MIGRATIONS, Durability::Full)?;
+        let store = Sqlite::open(path, "order", MIGRATIONS)?;
         let read = |sql| store.read(|c| c.query_row(sql, [], |row| row.get::<_, i64>(0)));
         let damaged = |error: StorageError| OpenError::Damaged { path: path.to_owned(), reason: error.0 };
         let next_id = read("SELECT coalesce(max(id), 0) + 1 FROM orders").map_err(damaged)?;
@@ -106,6 +106,7 @@ impl OrderStore for SqliteOrders {
     }
 
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
+        let redoable = changes.iter().all(|change| change.redoable);
         // Encoded here, on the caller's thread: the writer's time is what everybody waits for.
         let changes: Vec<_> = changes
             .into_iter()
@@ -139,6 +140,9 @@ impl OrderStore for SqliteOrders {
             };
             changes.iter().map(save).collect()
         };
+        if redoable {
+            return Ok(self.store.write_redoable(write).await?);
+        }
         Ok(self.store.write(write).await?)
     }
 
@@ -197,7 +201,7 @@ fn save(tx: &Tx<'_>, change: &Encoded) -> rusqlite::Result<Result<(), Conflict>>
     if changed == 0 {
         return Ok(Err(Conflict));
     }
-    change.messages.iter().try_for_each(|message| tx.say(message))?;
+    change.messages.iter().for_each(|message| tx.say(message));
     Ok(Ok(()))
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use contracts::WireClock;
 use platform_outbox::OutboxMessage;
 use platform_storage::{
-    Durability, Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
@@ -44,7 +44,7 @@ pub struct SqliteRents {
 impl SqliteRents {
     /// Opens or creates the file.
     pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
-        let store = Sqlite::open(path, "rent", MIGRATIONS, Durability::Full)?;
+        let store = Sqlite::open(path, "rent", MIGRATIONS)?;
         let next_id: i64 = store
             .read(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM rents", [], |row| row.get(0)))
             .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
@@ -147,7 +147,7 @@ fn save(
     if changed == 0 {
         return Ok(Err(Conflict));
     }
-    messages.iter().try_for_each(|message| tx.say(message))?;
+    messages.iter().for_each(|message| tx.say(message));
     Ok(Ok(()))
 }
 
