@@ -98,7 +98,6 @@ impl Service {
     }
 
     /// What it answers.
-    #[must_use]
     pub fn router(&self) -> &Router {
         &self.router
     }
