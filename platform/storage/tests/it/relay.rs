@@ -26,7 +26,11 @@ fn message(n: i64) -> OutboxMessage {
 
 async fn say(store: &Sqlite, n: i64) {
     let said = message(n);
-    store.write(move |tx: &Tx<'_>| Ok(tx.say(&said))).await.expect("committed");
+    let write = move |tx: &Tx<'_>| {
+        tx.say(&said);
+        Ok(())
+    };
+    store.write(write).await.expect("committed");
 }
 
 fn start(store: &Sqlite, bus: &MemoryBus) -> tokio::task::JoinHandle<()> {
