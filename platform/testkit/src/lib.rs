@@ -1,6 +1,8 @@
 //! What tests of every crate share: waiting for a state instead of sleeping, asking a router, real engines.
 
+mod engine;
 pub mod http;
+pub mod kafka;
 pub mod postgres;
 
 use std::time::Duration;

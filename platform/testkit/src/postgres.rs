@@ -1,19 +1,16 @@
-//! A real PostgreSQL, as the project's own script starts it: `scripts/engines/postgres.sh`.
-//!
-//! A test that needs it fails where it cannot be started; the script's words say what is missing.
+//! A real PostgreSQL: `scripts/engines/postgres.sh`.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
+
+use crate::engine::{Engine, How};
 
 /// The administrator of every server.
 pub const USER: &str = "postgres";
@@ -26,12 +23,9 @@ const FOR_TESTS: &str = "fsync=off";
 /// A server with a port and a folder of its own. When it is dropped, or its process ends in whatever way, the server
 /// is stopped and the folder removed.
 pub struct PostgresServer {
-    port: u16,
-    folder: PathBuf,
+    engine: Engine,
     password_file: Option<PathBuf>,
-    options: Vec<&'static str>,
     databases: AtomicU32,
-    holder: Child,
 }
 
 impl PostgresServer {
@@ -61,95 +55,54 @@ impl PostgresServer {
     }
 
     fn begin(password: Option<&str>, options: &[&'static str]) -> Self {
-        let options: Vec<_> = OPTIONS.iter().chain(options).copied().collect();
-        // Between looking for a free port and taking it somebody else may take it.
-        let mut last_words = String::new();
-        for _ in 0..3 {
-            match Self::try_begin(password, options.clone()) {
-                Ok(server) => return server,
-                Err(words) => last_words = words,
-            }
-        }
-        panic!("no PostgreSQL for this test: {last_words}")
-    }
-
-    fn try_begin(password: Option<&str>, options: Vec<&'static str>) -> Result<Self, String> {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let folder = std::env::temp_dir().join(format!("postgres-{}-{port}", std::process::id()));
-        let password_file = password.map(|password| {
-            let file = folder.with_extension("password");
-            fs::write(&file, password).expect("a file for the password");
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of our own");
-            file
-        });
-        let mut command = script("hold", &folder, port, password_file.as_deref());
-        let mut holder = command
-            .args(&options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the script runs");
-        let mut line = String::new();
-        let stdout = holder.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("the script's words");
-        if line.trim() == "ready" {
-            return Ok(Self { port, folder, password_file, options, databases: AtomicU32::new(0), holder });
-        }
-        let ended = holder.wait_with_output().expect("the script ends");
-        Err(String::from_utf8_lossy(&ended.stderr).into_owned())
+        let password_file = password.map(a_file_of_our_own);
+        let how = How {
+            script: "postgres",
+            options: OPTIONS.iter().chain(options).copied().collect(),
+            environment: password_file.iter().map(|file| ("POSTGRES_PASSWORD_FILE", file.clone())).collect(),
+        };
+        Self { engine: Engine::start(&how), password_file, databases: AtomicU32::new(0) }
     }
 
     /// Its port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.engine.port()
     }
 
     /// A database that was not there before.
     #[must_use]
     pub fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.run("create", &[&name]);
+        self.engine.run("create", &[&name]);
         name
     }
 
     /// Ends it as a crash does: every connection breaks, and what was committed is there afterwards.
     pub fn kill(&self) {
-        self.run("kill", &[]);
+        self.engine.kill();
     }
 
     /// Starts it again after [`PostgresServer::kill`], where it was.
     pub fn start_again(&self) {
-        self.run("start", &self.options);
-    }
-
-    fn run(&self, command: &str, arguments: &[&str]) {
-        let output = script(command, &self.folder, self.port, self.password_file.as_deref())
-            .args(arguments)
-            .output()
-            .expect("the script runs");
-        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        self.engine.start_again();
     }
 }
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        drop(self.holder.stdin.take());
-        let _ = self.holder.wait();
         if let Some(file) = &self.password_file {
             let _ = fs::remove_file(file);
         }
     }
 }
 
-fn script(command: &str, folder: &Path, port: u16, password_file: Option<&Path>) -> Command {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/engines/postgres.sh");
-    let mut script = Command::new(path);
-    script.arg(command).arg(folder).arg(port.to_string()).env_remove("POSTGRES_PASSWORD_FILE");
-    if let Some(file) = password_file {
-        script.env("POSTGRES_PASSWORD_FILE", file);
-    }
-    script
+/// A file with the password that only we can read.
+fn a_file_of_our_own(password: &str) -> PathBuf {
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    let name = format!("postgres-{}-{}.password", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
+    let file = std::env::temp_dir().join(name);
+    fs::write(&file, password).expect("a file for the password");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of our own");
+    file
 }
