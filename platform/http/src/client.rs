@@ -112,7 +112,7 @@ impl Client {
         known.endpoints.iter().map(|endpoint| (endpoint.address, endpoint.state())).collect()
     }
 
-    /// Sends a request, whose URI is path and query only, and waits for the head of the answer. It and its body
+    /// Sends a request, whose URI is path and query only; without a `Host` it gets the replica's. Waits for the head of the answer. It and its body
     /// have to be there by `deadline`.
     ///
     /// It is sent to another replica where this one cannot be reached. A request without a body that only reads is

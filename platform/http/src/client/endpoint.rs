@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use http::header::HOST;
+use http::{HeaderValue, Request};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -40,6 +41,8 @@ impl ReplicaState {
 /// One address of a service.
 pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
+    /// For requests that come without one.
+    host: Option<HeaderValue>,
     pub(super) config: ClientConfig,
     state: AtomicU8,
     in_flight: AtomicUsize,
@@ -79,6 +82,7 @@ impl Endpoint {
     pub(super) fn new(address: SocketAddr, config: ClientConfig) -> Self {
         Self {
             address,
+            host: HeaderValue::from_str(&address.to_string()).ok(),
             config,
             state: AtomicU8::new(ReplicaState::Unknown as u8),
             in_flight: AtomicUsize::new(0),
@@ -119,6 +123,9 @@ impl Endpoint {
         deadline: Instant,
     ) -> Result<Response, Failure> {
         let busy = Busy::with(self);
+        if let Some(host) = &self.host {
+            request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
+        }
         // Each idle connection may turn out to be closed, and so may a new one, once.
         loop {
             let idle = if take == Take::Idle { self.take_idle() } else { None };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use http::header::HOST;
 use http::{Request, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -66,9 +65,6 @@ async fn ask(endpoint: &Arc<Endpoint>) -> ReplicaState {
 async fn ask_on(endpoint: &Arc<Endpoint>, take: Take) -> Result<StatusCode, Failure> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static(READINESS);
-    if let Ok(host) = endpoint.address.to_string().parse() {
-        request.headers_mut().insert(HOST, host);
-    }
     let answer = endpoint.ask(request, take, Instant::now() + endpoint.config.probe_timeout).await?;
     let status = answer.status();
     // Read to its end, so that the connection can be used again.
