@@ -115,6 +115,11 @@ pub struct LibraryArgs {
     #[arg(long, env = "RENTALBOOK_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
     pub cors_origins: Vec<String>,
 
+    /// Proxies in front of the gateway whose word about their clients is taken (`Forwarded`, `X-Forwarded-*`), separated
+    /// by commas: addresses such as 10.0.0.7 and networks such as 10.1.0.0/16. None by default.
+    #[arg(long, env = "RENTALBOOK_TRUSTED_PROXIES", value_delimiter = ',', value_name = "PROXIES")]
+    pub trusted_proxies: Vec<String>,
+
     /// Time zone of the events' `timestamp`, an IANA name.
     #[arg(long, env = "RENTALBOOK_TIME_ZONE", default_value = "Asia/Seoul", value_name = "ZONE")]
     pub time_zone: String,

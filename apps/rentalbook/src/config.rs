@@ -4,7 +4,7 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf, time::Duration};
 
 use contracts::WireClock;
 use order::application::{OnRentUnavailable, Resuming};
-use platform_http::Limits;
+use platform_http::{Limits, TrustedPeers};
 use platform_resilience::GuardConfig;
 
 use crate::cli::{LibraryArgs, UnavailableArg};
@@ -30,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// Web origins whose pages may call the gateway.
     pub cors_origins: Vec<String>,
+    /// Proxies in front of the gateway whose word about their clients is taken.
+    pub trusted_proxies: TrustedPeers,
     /// Time zone of the events' `timestamp`.
     pub wire_clock: WireClock,
     /// Partitions of the topic; as many as it has, or the default, where nobody says.
@@ -50,6 +52,7 @@ impl Config {
             rents: rent::domain::Policy { suspended: HashSet::new() },
             limits: Limits::default(),
             cors_origins: Vec::new(),
+            trusted_proxies: TrustedPeers::default(),
             wire_clock: WireClock::default(),
             partitions: None,
         }
@@ -83,6 +86,11 @@ impl Config {
         let rents = rent::domain::Policy { suspended: suspended.collect() };
         let origins = args.cors_origins.iter().filter_map(|origin| gateway::check_origin(origin).err());
         mistakes.extend(origins.map(|mistake| format!("--cors-origins: {mistake}")));
+        let proxies = args.trusted_proxies.iter().map(|proxy| proxy.parse::<TrustedPeers>());
+        let (proxies, wrong): (Vec<_>, Vec<_>) = proxies.partition(Result::is_ok);
+        mistakes.extend(
+            wrong.into_iter().filter_map(Result::err).map(|mistake| format!("--trusted-proxies: {mistake}")),
+        );
         let defaults = Self::new(data);
         let config = Self {
             bind: args.bind,
@@ -114,6 +122,7 @@ impl Config {
             },
             rents,
             cors_origins: args.cors_origins,
+            trusted_proxies: proxies.into_iter().flatten().collect(),
             wire_clock,
             partitions: args.partitions,
             ..defaults

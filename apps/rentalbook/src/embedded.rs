@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use axum::Router;
 use contracts::TOPIC;
 use delivery::application::Deliveries;
-use gateway::Upstream;
+use gateway::{Behind, Upstream};
 use mypage::query::View as _;
 use order::{adapters::outbound::guarded_desk::GuardedDesk, application::Orders};
 use platform_event_bus::{Consumer, Handler};
@@ -213,8 +213,9 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         an_upstream("deliveries", &delivery_router, &delivery_door),
         an_upstream("mypages", &mypage_router, &mypage_door),
     ];
-    let gateway_router = gateway::router(upstreams, &config.cors_origins)?;
+    let gateway_router = gateway::router(upstreams);
     let gateway_router = with_surroundings(gateway_router, "gateway", config, ready_when(|| true));
+    let gateway_router = gateway::with_cors(gateway_router, &config.cors_origins)?;
 
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
         config.ports.map(|port| SocketAddr::new(config.bind, port));
@@ -272,7 +273,8 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         Service::new("rent", rent_port, rent_door, rent_router, rent_tasks),
         Service::new("delivery", delivery_port, delivery_door, delivery_router, delivery_tasks),
         Service::new("mypage", mypage_port, mypage_door, mypage_router, mypage_tasks),
-        Service::new("gateway", gateway_port, gateway_door, gateway_router, |_| Vec::new()),
+        Service::new("gateway", gateway_port, gateway_door, gateway_router, |_| Vec::new())
+            .believing(config.trusted_proxies.clone()),
     ]))
 }
 
@@ -310,7 +312,8 @@ fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task
 
 fn an_upstream(collection: &'static str, router: &Router, door: &Arc<Door>) -> Upstream {
     let door = Arc::clone(door);
-    Upstream { collection, router: router.clone(), is_open: Arc::new(move || door.is_open()) }
+    let service = Behind::Here { router: router.clone(), is_open: Arc::new(move || door.is_open()) };
+    Upstream { collection, service }
 }
 
 /// A health check that asks nobody but a function that answers at once.

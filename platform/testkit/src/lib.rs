@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod postgres;
+pub mod server;
 
 use std::time::Duration;
 

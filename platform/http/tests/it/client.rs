@@ -13,18 +13,18 @@ use axum::body::{Body, to_bytes};
 use axum::routing::{any, get};
 use http::{Request, StatusCode};
 use platform_http::client::{CallError, Client, ClientConfig, ReplicaState, ServiceAddress};
-use platform_http::{ServerConfig, bind, serve};
+use platform_testkit::{server::Server, until};
 use tokio::time::Instant;
 
-/// A server on a thread of its own, which can be killed as a process is: all of its sockets close at once.
-struct Server {
+/// A replica that counts what it is asked.
+struct Replica {
     address: SocketAddr,
     calls: Arc<AtomicU64>,
     ready: Arc<AtomicBool>,
-    runtime: Option<tokio::runtime::Runtime>,
+    server: Server,
 }
 
-impl Server {
+impl Replica {
     async fn start() -> Self {
         Self::start_on("127.0.0.1:0".parse().unwrap()).await
     }
@@ -42,32 +42,12 @@ impl Server {
                 counted.fetch_add(1, Ordering::Relaxed);
                 format!("here {body}")
             }));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let serving = async move {
-            let listener = bind(address).await.unwrap();
-            let address = listener.local_addr().unwrap();
-            tokio::spawn(serve(listener, app, ServerConfig::default(), std::future::pending()));
-            address
-        };
-        let address = runtime.spawn(serving).await.unwrap();
-        Self { address, calls, ready, runtime: Some(runtime) }
+        let server = Server::start_on(address, app).await;
+        Self { address: server.address(), calls, ready, server }
     }
 
     fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
-    }
-
-    fn kill(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -97,16 +77,6 @@ async fn ask(client: &Client, request: Request<Body>) -> Result<String, CallErro
     assert_eq!(answer.status(), StatusCode::OK);
     let body = to_bytes(answer.into_body(), 2 << 20).await.expect("a whole body");
     Ok(String::from_utf8(body.to_vec()).unwrap())
-}
-
-/// Waits until it is so, however long that takes on this machine.
-async fn until(what: &str, so: impl AsyncFn() -> bool) {
-    let waiting = async {
-        while !so().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 async fn until_it_is(client: &Client, address: SocketAddr, state: ReplicaState) {

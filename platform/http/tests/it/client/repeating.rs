@@ -49,7 +49,7 @@ async fn a_get_whose_connection_breaks_is_sent_once_to_each_other_replica() {
     assert!(matches!(error, CallError::Broken(_)), "{error}");
     assert_eq!((at_first.load(Ordering::Relaxed), at_second.load(Ordering::Relaxed)), (1, 1));
 
-    let third = Server::start().await;
+    let third = Replica::start().await;
     let client = client_of(&[first, third.address]);
     for _ in 0..20 {
         assert_eq!(ask(&client, a_get("/")).await.unwrap(), "here ");
@@ -71,7 +71,7 @@ async fn a_post_whose_connection_breaks_is_never_sent_again() {
 #[tokio::test]
 async fn a_post_that_could_not_be_sent_goes_to_another_replica_with_its_body() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let server = Server::start().await;
+    let server = Replica::start().await;
     for _ in 0..10 {
         // A new client, which does not know yet that nobody is there.
         let client = client_of(&[nobody, server.address]);
@@ -99,7 +99,7 @@ async fn a_connection_that_the_server_has_closed_while_idle_is_no_error() {
 
 #[tokio::test]
 async fn a_large_answer_comes_whole_and_one_that_stops_is_an_error_by_the_deadline() {
-    let server = Server::start().await;
+    let server = Replica::start().await;
     let client = client_of(&[server.address]);
     for _ in 0..10 {
         assert_eq!(ask(&client, a_get("/big")).await.unwrap().len(), 1 << 20);
@@ -116,7 +116,7 @@ async fn a_large_answer_comes_whole_and_one_that_stops_is_an_error_by_the_deadli
 
 #[tokio::test]
 async fn connections_are_used_again_and_requests_at_once_have_their_own() {
-    let server = Server::start().await;
+    let server = Replica::start().await;
     let client = client_of(&[server.address]);
     let asking: Vec<_> = (0..64)
         .map(|n| {

@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-async fn of_both_are_used(client: &Client, servers: [&Server; 2]) {
-    let before = servers.map(Server::calls);
+async fn of_both_are_used(client: &Client, servers: [&Replica; 2]) {
+    let before = servers.map(Replica::calls);
     until("both are used", async || {
         ask(client, a_get("/")).await.expect("an answer");
         servers.iter().zip(before).all(|(server, before)| server.calls() > before)
@@ -19,7 +19,7 @@ async fn of_both_are_used(client: &Client, servers: [&Server; 2]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replica_is_left_out_without_an_error_and_used_again_when_it_is_back() {
-    let (mut first, second) = (Server::start().await, Server::start().await);
+    let (mut first, second) = (Replica::start().await, Replica::start().await);
     let client = client_of(&[first.address, second.address]);
     of_both_are_used(&client, [&first, &second]).await;
 
@@ -38,12 +38,12 @@ async fn a_killed_replica_is_left_out_without_an_error_and_used_again_when_it_is
         .collect();
     until("it is busy", async || first.calls() > 200).await;
     let address = first.address;
-    first.kill();
+    first.server.kill();
     until_it_is(&client, address, ReplicaState::Dead).await;
     let before = second.calls();
     until("the other has it all", async || second.calls() > before + 200).await;
 
-    let first = Server::start_on(address).await;
+    let first = Replica::start_on(address).await;
     until_it_is(&client, address, ReplicaState::Ready).await;
     of_both_are_used(&client, [&first, &second]).await;
     stop.store(true, Ordering::Relaxed);
@@ -54,7 +54,7 @@ async fn a_killed_replica_is_left_out_without_an_error_and_used_again_when_it_is
 
 #[tokio::test]
 async fn a_replica_that_is_not_ready_is_left_out_unless_there_is_no_other() {
-    let (first, second) = (Server::start().await, Server::start().await);
+    let (first, second) = (Replica::start().await, Replica::start().await);
     let client = client_of(&[first.address, second.address]);
     first.ready.store(false, Ordering::Relaxed);
     until_it_is(&client, first.address, ReplicaState::NotReady).await;
@@ -79,7 +79,7 @@ async fn a_replica_that_is_not_ready_is_left_out_unless_there_is_no_other() {
 
 #[tokio::test]
 async fn all_addresses_of_a_name_are_used_and_the_name_is_resolved_again() {
-    let servers = [Server::start().await, Server::start().await, Server::start().await];
+    let servers = [Replica::start().await, Replica::start().await, Replica::start().await];
     let named = Arc::new(Mutex::new(Ok(vec![servers[0].address, servers[1].address])));
     let asked = Arc::new(AtomicU64::new(0));
     let (answers, counted) = (named.clone(), asked.clone());
@@ -102,7 +102,7 @@ async fn all_addresses_of_a_name_are_used_and_the_name_is_resolved_again() {
     *named.lock() = Ok(vec![servers[2].address, servers[1].address]);
     until("the new one is known", async || {
         let known = client.replicas();
-        let has = |server: &Server| known.iter().any(|(address, _)| *address == server.address);
+        let has = |server: &Replica| known.iter().any(|(address, _)| *address == server.address);
         has(&servers[2]) && has(&servers[1]) && !has(&servers[0])
     })
     .await;
@@ -111,7 +111,7 @@ async fn all_addresses_of_a_name_are_used_and_the_name_is_resolved_again() {
 
 #[tokio::test]
 async fn a_real_name_is_resolved() {
-    let server = Server::start().await;
+    let server = Replica::start().await;
     let address = format!("http://localhost:{}", server.address.port());
     let client = Client::new(&ServiceAddress::parse(&address).unwrap(), &config());
     assert_eq!(ask(&client, a_get("/")).await.unwrap(), "here ");
@@ -119,10 +119,10 @@ async fn a_real_name_is_resolved() {
 
 #[tokio::test]
 async fn without_a_replica_the_error_comes_in_time_and_says_that_nothing_was_done() {
-    let mut server = Server::start().await;
+    let mut server = Replica::start().await;
     let client = client_of(&[server.address]);
     ask(&client, a_get("/")).await.expect("an answer");
-    server.kill();
+    server.server.kill();
     until_it_is(&client, server.address, ReplicaState::Dead).await;
     let error = ask(&client, a_post("")).await.expect_err("nobody is there");
     assert!(matches!(error, CallError::NotSent(_)), "{error}");
@@ -144,7 +144,7 @@ async fn without_a_replica_the_error_comes_in_time_and_says_that_nothing_was_don
 
 #[tokio::test]
 async fn one_that_does_not_answer_does_not_hold_up_the_others() {
-    let server = Server::start().await;
+    let server = Replica::start().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = (silent.local_addr().unwrap(), silent);
     let config = ClientConfig { probe_timeout: Duration::from_millis(100), ..config() };
