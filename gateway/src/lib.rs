@@ -1,39 +1,52 @@
 //! 게이트웨이 (gateway): one door to the four services. It has no domain rule: it finds the service by the path,
 //! keeps strangers from speaking for a proxy, and answers for a service that is stopped.
 
+mod cors;
+#[cfg(feature = "http")]
+mod remote;
+
 use std::sync::Arc;
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, header},
+    http::header,
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use platform_http::{Asked, Problem, REQUEST_ID, RequestId, read_only};
+use platform_http::{Asked, Problem, REQUEST_ID, RequestId, TrustedProxy, read_only};
 use tower::ServiceExt as _;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// A service behind the gateway, in the same process: calling it needs no second connection.
+pub use cors::{OriginError, check_origin, with_cors};
+
+/// A service behind the gateway.
 #[derive(Clone)]
 pub struct Upstream {
     /// The first segment of its paths, such as `orders`.
     pub collection: &'static str,
-    /// The service.
-    pub router: Router,
-    /// Whether the service is started.
-    pub is_open: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Where it is.
+    pub service: Behind,
 }
 
-/// A web origin that cannot be one.
-#[derive(Debug, thiserror::Error)]
-#[error("\"{0}\" is not a web origin; write scheme and host, such as https://library.example")]
-pub struct OriginError(String);
+/// Where a service is.
+#[derive(Clone)]
+pub enum Behind {
+    /// In the same process: calling it needs no second connection.
+    Here {
+        /// The service.
+        router: Router,
+        /// Whether it is started.
+        is_open: Arc<dyn Fn() -> bool + Send + Sync>,
+    },
+    /// In other processes: all of its replicas.
+    #[cfg(feature = "http")]
+    There(platform_http::client::Client),
+}
 
 /// Seconds after which a client may ask for a stopped service again.
 const RETRY_AFTER: u32 = 2;
 
-/// Headers by which a proxy speaks for its clients. Nobody before the gateway is believed.
+/// Headers by which a proxy speaks for its clients. Only a trusted one is believed.
 const FORWARDED: [&str; 6] = [
     "forwarded",
     "x-forwarded-for",
@@ -43,60 +56,13 @@ const FORWARDED: [&str; 6] = [
     "x-forwarded-proto",
 ];
 
-/// The gateway's router. Pages of `cors_origins` may call it; with none, no foreign page may.
-///
-/// # Errors
-/// Where one of `cors_origins` is none.
-pub fn router(upstreams: Vec<Upstream>, cors_origins: &[String]) -> Result<Router, OriginError> {
-    let router = Router::new()
+/// The gateway's router.
+pub fn router(upstreams: Vec<Upstream>) -> Router {
+    Router::new()
         .route("/", read_only(get(entry)))
         .route("/profile", read_only(get(profiles)))
         .fallback(forward)
-        .with_state(Arc::<[Upstream]>::from(upstreams));
-    if cors_origins.is_empty() {
-        return Ok(router);
-    }
-    Ok(router.layer(cors(cors_origins)?))
-}
-
-fn cors(origins: &[String]) -> Result<CorsLayer, OriginError> {
-    let origins = origins.iter().map(|origin| parse_origin(origin)).collect::<Result<Vec<_>, _>>()?;
-    Ok(CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::OPTIONS])
-        .allow_headers([
-            header::ACCEPT,
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            HeaderName::from_static("idempotency-key"),
-            HeaderName::from_static("x-request-id"),
-        ])
-        .expose_headers([
-            header::ETAG,
-            header::LOCATION,
-            header::RETRY_AFTER,
-            HeaderName::from_static("x-request-id"),
-        ]))
-}
-
-/// Checks one of `cors_origins` before anything is started.
-///
-/// # Errors
-/// Where it is none.
-pub fn check_origin(origin: &str) -> Result<(), OriginError> {
-    parse_origin(origin).map(|_| ())
-}
-
-/// `scheme://host[:port]`, nothing after it: with a path no browser would ever match it.
-fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
-    let unusable = || OriginError(origin.to_owned());
-    let uri: axum::http::Uri = origin.parse().map_err(|_| unusable())?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    if !is_web || uri.authority().is_none() || origin.ends_with('/') || uri.path() != "/" {
-        return Err(unusable());
-    }
-    HeaderValue::from_str(origin).map_err(|_| unusable())
+        .with_state(Arc::<[Upstream]>::from(upstreams))
 }
 
 async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request) -> Response {
@@ -105,22 +71,29 @@ async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request)
     let Some(upstream) = upstreams.iter().find(|upstream| upstream.collection == collection) else {
         return Problem::no_such_address(path).into_response();
     };
-    if !(upstream.is_open)() {
-        let what = format!("The service behind /{collection} is stopped.");
-        return Problem::unavailable(&what, RETRY_AFTER).into_response();
-    }
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_header);
+    let is_believed = request.extensions().get::<TrustedProxy>().is_some();
     let headers = request.headers_mut();
-    for name in FORWARDED {
-        headers.remove(name);
+    if !is_believed {
+        for name in FORWARDED {
+            headers.remove(name);
+        }
     }
     if let Some(request_id) = request_id {
         headers.insert(REQUEST_ID, request_id);
     }
-    // The Host that the client used stays, so the service's links name the gateway.
-    match upstream.router.clone().oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+    match &upstream.service {
+        Behind::Here { is_open, .. } if !is_open() => {
+            let what = format!("The service behind /{} is stopped.", upstream.collection);
+            Problem::unavailable(&what, RETRY_AFTER).into_response()
+        }
+        // The Host that the client used stays, so the service's links name the gateway.
+        Behind::Here { router, .. } => match router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+        #[cfg(feature = "http")]
+        Behind::There(client) => remote::forward(client, upstream.collection, request).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf, time::Duration};
 
 use contracts::WireClock;
 use order::application::{OnRentUnavailable, Resuming};
-use platform_http::Limits;
+use platform_http::{Limits, TrustedPeers};
 use platform_resilience::GuardConfig;
 
 use crate::cli::{EventArgs, GatewayArgs, LibraryArgs, OrderArgs, RentArgs, ServerArgs, UnavailableArg};
@@ -30,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// Web origins whose pages may call the gateway.
     pub cors_origins: Vec<String>,
+    /// Proxies whose word about their clients is taken.
+    pub trusted_proxies: TrustedPeers,
     /// Time zone of the events' `timestamp`.
     pub wire_clock: WireClock,
     /// Partitions of the topic; as many as it has, or the default, where nobody says.
@@ -50,6 +52,7 @@ impl Config {
             rents: rent::domain::Policy { suspended: HashSet::new() },
             limits: Limits::default(),
             cors_origins: Vec::new(),
+            trusted_proxies: TrustedPeers::default(),
             wire_clock: WireClock::default(),
             partitions: None,
         }
@@ -93,6 +96,7 @@ impl Config {
         self.bind = args.bind;
         self.limits.in_flight = args.max_in_flight as usize;
         self.limits.deadline = Duration::from_millis(args.request_deadline_ms);
+        self.trusted_proxies = args.trusted_proxies.iter().cloned().collect();
         self.rest_before_resuming();
     }
 

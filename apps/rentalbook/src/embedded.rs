@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use contracts::TOPIC;
-use gateway::Upstream;
+use gateway::{Behind, Upstream};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -191,12 +191,14 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 
     let upstreams = [("orders", &order), ("rents", &rent), ("deliveries", &delivery), ("mypages", &mypage)];
     let upstreams = upstreams.map(|(collection, service)| an_upstream(collection, service));
-    let router = gateway::router(upstreams.into(), &config.cors_origins)?;
-    let gateway = services::gateway(base(gateway_port, ready_when(|| true)), router);
+    let gateway_base = base(gateway_port, ready_when(|| true));
+    let gateway = services::gateway(gateway_base, gateway::router(upstreams.into()))?;
     Ok(Services([order, rent, delivery, mypage, gateway]))
 }
 
 fn an_upstream(collection: &'static str, service: &Service) -> Upstream {
     let door = Arc::clone(service.door());
-    Upstream { collection, router: service.router().clone(), is_open: Arc::new(move || door.is_open()) }
+    let service =
+        Behind::Here { router: service.router().clone(), is_open: Arc::new(move || door.is_open()) };
+    Upstream { collection, service }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use platform_http::{BindError, ServerConfig, bind, serve};
+use platform_http::{BindError, ServerConfig, TrustedPeers, bind, serve};
 use tokio::{
     sync::{Mutex, oneshot, watch},
     task::JoinHandle,
@@ -56,6 +56,7 @@ pub struct Service {
     door: Arc<Door>,
     router: Router,
     tasks: Tasks,
+    believed: TrustedPeers,
     address: Mutex<SocketAddr>,
     running: Mutex<Option<Running>>,
 }
@@ -81,9 +82,16 @@ impl Service {
             door,
             router,
             tasks: Box::new(tasks),
+            believed: TrustedPeers::default(),
             address: Mutex::new(address),
             running: Mutex::new(None),
         }
+    }
+
+    /// The same, taking the word of these proxies about their clients.
+    #[must_use]
+    pub fn believing(self, proxies: TrustedPeers) -> Self {
+        Self { believed: proxies, ..self }
     }
 
     /// Where it listens: after the first start with the port that it got.
@@ -124,7 +132,8 @@ impl Service {
         let listener = bind(*address).await?;
         *address = listener.local_addr().unwrap_or(*address);
         let (close, closed) = oneshot::channel::<()>();
-        let config = ServerConfig { drain: DRAIN, ..ServerConfig::default() };
+        let config =
+            ServerConfig { drain: DRAIN, trusted_peers: self.believed.clone(), ..ServerConfig::default() };
         let server = serve(listener, self.router.clone(), config, async {
             let _ = closed.await;
         });

@@ -1,9 +1,10 @@
 //! What each service is made of, in both wirings: its use cases around a store, its routes, its tasks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use delivery::application::{Deliveries, ports::DeliveryStore};
+use gateway::OriginError;
 use mypage::query::View;
 use order::{
     adapters::outbound::guarded_desk::GuardedDesk,
@@ -125,8 +126,19 @@ pub(crate) fn mypage(
 }
 
 /// 게이트웨이. It needs nobody to be ready: it answers for those who are not.
-pub(crate) fn gateway(base: Base<'_>, router: Router) -> Service {
-    base.service("gateway", router, |_| Vec::new())
+///
+/// # Errors
+/// Where one of the web origins is none.
+pub(crate) fn gateway(base: Base<'_>, router: Router) -> Result<Service, OriginError> {
+    let config = base.config;
+    // Around everything else: a page may read a refusal, too.
+    let service = base.service_with(
+        "gateway",
+        router,
+        |_| Vec::new(),
+        |limited| gateway::with_cors(limited, &config.cors_origins),
+    )?;
+    Ok(service.believing(config.trusted_proxies.clone()))
 }
 
 impl Base<'_> {
@@ -136,12 +148,24 @@ impl Base<'_> {
         router: Router,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
     ) -> Service {
+        let service = self.service_with(name, router, tasks, Ok::<_, Infallible>);
+        service.unwrap_or_else(|never| match never {})
+    }
+
+    /// The same with something around all of it.
+    fn service_with<E>(
+        self,
+        name: &'static str,
+        router: Router,
+        tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
+        around: impl FnOnce(Router) -> Result<Router, E>,
+    ) -> Result<Service, E> {
         // What every service has around its resources: actuator, limits, request id.
         let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
         let limited = self.config.limits.layer(router.merge(actuator(about, self.health)));
-        let router = Router::new().fallback_service(limited);
+        let router = around(Router::new().fallback_service(limited))?;
         let address = SocketAddr::new(self.config.bind, self.port);
-        Service::new(name, address, self.door, router, tasks)
+        Ok(Service::new(name, address, self.door, router, tasks))
     }
 }
 

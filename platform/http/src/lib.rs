@@ -8,7 +8,10 @@
 mod actuator;
 mod asked;
 mod body;
+#[cfg(feature = "client")]
+pub mod client;
 mod conditional;
+mod deadline;
 mod documents;
 mod failures;
 mod hal;
@@ -28,6 +31,7 @@ pub use actuator::{About, Health, HealthCheck, actuator};
 pub use asked::Asked;
 pub use body::{BodyLimit, DEFAULT_BODY_LIMIT, Object, RawBody};
 pub use conditional::etag;
+pub use deadline::{Deadline, REQUEST_DEADLINE};
 pub use limits::{InFlight, Limited, Limits, Running};
 pub use links::{LinkBase, TrustedProxy};
 pub use negotiate::{Accept, Media};

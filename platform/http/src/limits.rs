@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 
 use crate::Problem;
+use crate::deadline::{Deadline, time_for};
 use crate::failures;
 use crate::request_id::{REQUEST_ID, RequestId};
 
@@ -28,7 +29,8 @@ const NEVER_LIMITED: &str = "/actuator";
 pub struct Limits {
     /// How many requests are served at once; one more is refused at once, before its body is read. Default 1024.
     pub in_flight: usize,
-    /// After so long a request is answered with 504: what it asked for may still happen. Default 10 s.
+    /// After so long a request is answered with 504: what it asked for may still happen. Sooner where the request
+    /// says so with [`REQUEST_DEADLINE`](crate::REQUEST_DEADLINE). Default 10 s.
     pub deadline: Duration,
     /// The `Retry-After` of a request that is refused, in seconds. Default 1.
     pub retry_after: u32,
@@ -108,11 +110,13 @@ where
         let limited = !request.uri().path().starts_with(NEVER_LIMITED);
         let place = if limited { self.in_flight.enter(self.limits.in_flight) } else { None };
         let refused = limited && place.is_none();
+        let deadline = Deadline::after(time_for(request.headers(), self.limits.deadline));
         let inner = (!refused).then(|| {
             request.extensions_mut().insert(id.clone());
+            request.extensions_mut().insert(deadline);
             self.inner.call(request)
         });
-        let (deadline, retry_after) = (self.limits.deadline, self.limits.retry_after);
+        let retry_after = self.limits.retry_after;
         Running { inner, id, place, deadline, retry_after, timer: None }
     }
 }
@@ -124,7 +128,7 @@ pub struct Running<F> {
     inner: Option<F>,
     id: RequestId,
     place: Option<Place>,
-    deadline: Duration,
+    deadline: Deadline,
     retry_after: u32,
     /// Only for a request that has to wait for something: most are answered without.
     timer: Option<Pin<Box<Sleep>>>,
@@ -162,8 +166,8 @@ where
 
 impl<F> Running<F> {
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadline = self.deadline;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(deadline)));
+        let Deadline(at) = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
         timer.as_mut().poll(cx).is_ready()
     }
 }

@@ -30,6 +30,12 @@ impl TrustedPeers {
     }
 }
 
+impl FromIterator<TrustedPeers> for TrustedPeers {
+    fn from_iter<I: IntoIterator<Item = Self>>(lists: I) -> Self {
+        Self(lists.into_iter().flat_map(|Self(networks)| networks).collect())
+    }
+}
+
 impl Network {
     fn contains(self, address: IpAddr) -> bool {
         let same = |own: u128, other: u128, width: u32| {

@@ -151,6 +151,13 @@ impl Problem {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", "Deadline exceeded", detail)
     }
 
+    /// 502: the connection to the one who was to answer broke; what was asked may have happened.
+    pub fn broken_off() -> Self {
+        let detail = "The connection to the service broke before it answered. A change may have happened all the \
+                      same: look before you repeat it, or repeat it with the same Idempotency-Key.";
+        Self::new(StatusCode::BAD_GATEWAY, "broken-off", "Broken off", detail)
+    }
+
     /// 503: a part that is needed does not answer now. `what` is a whole sentence.
     pub fn unavailable(what: &str, retry_after: u32) -> Self {
         let detail = format!("{what} Please {}", again(retry_after));

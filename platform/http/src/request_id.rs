@@ -20,7 +20,7 @@ pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The client's own id if it sent a usable one, else a new one.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         match headers.get(REQUEST_ID) {
             Some(sent) if is_usable(sent) => Self(sent.clone()),
             _ => Self::new(),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use clap::{Args, ValueEnum};
 use contracts::WireClock;
 use gateway::OriginError;
+use platform_http::TrustedPeers;
 use rent::domain::Customer;
 
 /// Settings of the library on one machine.
@@ -55,6 +56,12 @@ pub struct ServerArgs {
     /// Longest time that a request may take, in milliseconds.
     #[arg(long, env = "RENTALBOOK_REQUEST_DEADLINE_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub request_deadline_ms: u64,
+
+    /// Proxies whose word about their clients is taken (`Forwarded`, `X-Forwarded-*`), separated by commas: addresses
+    /// such as 10.0.0.7 and networks such as 10.1.0.0/16. Those in front of the gateway, and for a service in a process
+    /// of its own the gateways. None by default.
+    #[arg(long, env = "RENTALBOOK_TRUSTED_PROXIES", value_delimiter = ',', value_name = "PROXIES")]
+    pub trusted_proxies: Vec<TrustedPeers>,
 }
 
 /// The ports of the five services in one process.

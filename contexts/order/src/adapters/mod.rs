@@ -11,6 +11,8 @@ pub mod outbound {
     pub mod clock;
     mod columns;
     pub mod guarded_desk;
+    #[cfg(feature = "http")]
+    pub mod http_rent;
     pub mod memory;
     #[cfg(feature = "postgres")]
     pub mod postgres;

@@ -22,11 +22,13 @@ impl Orders {
         &self,
         order: Order,
         correlation_id: Option<Arc<str>>,
+        repeated: bool,
     ) -> Result<CallOutcome, Unavailable> {
         let ask = AskRent {
             order_id: order.id,
             customer: order.customer.clone(),
             correlation_id: correlation_id.clone(),
+            repeated,
         };
         let answer = self.rent.confirm(ask).await;
         self.note_silence(&order, &answer);

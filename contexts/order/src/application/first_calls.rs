@@ -49,7 +49,7 @@ impl Orders {
         correlation_id: Option<Arc<str>>,
     ) -> Result<Order, Unavailable> {
         let Some(first_calls) = &self.first_calls else {
-            return Ok(self.ask_rent(pending, correlation_id).await?.order);
+            return Ok(self.ask_rent(pending, correlation_id, false).await?.order);
         };
         let (reply, answer) = oneshot::channel();
         let gone = |_| Unavailable("the calls to rent have ended".to_owned());
@@ -74,6 +74,7 @@ impl Orders {
             order_id: call.pending.id,
             customer: call.pending.customer.clone(),
             correlation_id: call.correlation_id.clone(),
+            repeated: false,
         });
         let answers = self.rent.confirm_all(asks.collect()).await;
         let (mut changes, mut replies) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));

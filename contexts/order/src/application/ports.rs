@@ -182,6 +182,9 @@ pub struct AskRent {
     pub customer: Option<Customer>,
     /// The request that caused it, over all services.
     pub correlation_id: Option<Arc<str>>,
+    /// Whether an earlier call for this order may have reached rent: a rent that would make a second one is asked
+    /// first what it has.
+    pub repeated: bool,
 }
 
 /// What rent answered.

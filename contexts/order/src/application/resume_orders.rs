@@ -104,6 +104,7 @@ impl Orders {
     /// Whether rent answered.
     async fn resume(&self, order: crate::domain::Order) -> Result<bool, Unavailable> {
         let correlation_id: Arc<str> = format!("resume-{}", order.id.0).into();
-        Ok(self.ask_rent(order, Some(correlation_id)).await?.rent_answered)
+        // Whether its own call got as far as rent, nobody knows any more.
+        Ok(self.ask_rent(order, Some(correlation_id), true).await?.rent_answered)
     }
 }

@@ -5,6 +5,8 @@ mod contract;
 mod events;
 mod first_calls;
 mod http;
+#[cfg(feature = "http")]
+mod http_rent;
 mod outbox;
 mod permutations;
 mod place_order;

@@ -107,6 +107,9 @@ async fn deferred_orders_are_confirmed_oldest_first_when_rent_is_back() {
     }
     let resumed = library.desk.asked().pop().expect("a question");
     assert_eq!(resumed.correlation_id, Some(format!("resume-{}", resumed.order_id.0).into()));
+    let repeated: Vec<_> = library.desk.asked().iter().map(|ask| ask.repeated).collect();
+    assert_eq!(repeated[..5], [false; 5], "their own calls");
+    assert!(repeated[5..].iter().all(|repeated| *repeated), "who was there before may have reached rent");
 }
 
 fn said_of(library: &Library, id: i64) -> Vec<Fact> {

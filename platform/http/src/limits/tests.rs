@@ -76,6 +76,16 @@ async fn a_request_is_answered_by_its_deadline() {
     assert_eq!((late.status().as_u16(), before.elapsed().as_secs()), (504, 2));
     assert!(!late.headers().contains_key("retry-after"), "it may have happened");
     assert_eq!(app.in_flight().count(), 0);
+
+    let mut request = to("/slow");
+    request.headers_mut().insert("x-request-deadline-ms", "500".parse().unwrap());
+    let before = Instant::now();
+    let late = app.clone().oneshot(request).await.unwrap();
+    assert_eq!(
+        (late.status().as_u16(), before.elapsed().as_millis()),
+        (504, 500),
+        "sooner, if the caller says so"
+    );
 }
 
 #[tokio::test]

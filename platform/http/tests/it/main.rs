@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod actuator;
+#[cfg(feature = "client")]
+mod client;
 mod lists;
 mod requests;
 mod server;
