@@ -143,6 +143,16 @@ impl Problem {
             .with_retry_after(retry_after)
     }
 
+    /// 503: the page would have to be looked for in the whole collection, and so do too many others already.
+    pub fn too_many_long_reads(retry_after: u32) -> Self {
+        let detail = format!(
+            "Too many pages that have to be looked for in the whole collection are asked for. Sort by id, or {}",
+            again(retry_after)
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
+            .with_retry_after(retry_after)
+    }
+
     /// 504: the answer took longer than a client may be kept waiting; what was asked may still happen. Not 503,
     /// which says that it will not.
     pub fn deadline_exceeded() -> Self {

@@ -33,6 +33,13 @@ impl Awaited {
     }
 }
 
+impl Default for Awaited {
+    /// For work on the caller's own thread: it waits as long as that takes.
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
 /// In the hands of who waits.
 struct Waiter(Awaited);
 
@@ -51,7 +58,7 @@ where
     F: FnOnce(&Awaited) -> T + Send + 'static,
     T: Send + 'static,
 {
-    let awaited = Awaited(Arc::new(AtomicBool::new(true)));
+    let awaited = Awaited::default();
     let _waiter = Waiter(awaited.clone());
     spawn_blocking(move || work(&awaited)).await.map_err(|error| WorkError::Failed(error.to_string()))
 }

@@ -60,6 +60,20 @@ impl Part {
         Ok((rows, total))
     }
 
+    /// What SQLite will do to read it, from either end of the collection: for tests, that hold an index to it.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn plans(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
+        let plan = |from_end| {
+            let sql = self.sql(Way { from_end, skip: 0, take: 1 });
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let steps = statement.query_map((20, 0), |row| row.get::<_, String>(3))?;
+            Ok(steps.collect::<rusqlite::Result<Vec<_>>>()?.join("; "))
+        };
+        [false, true].into_iter().map(plan).collect()
+    }
+
     /// How many rows of `total` are passed to read it.
     pub(crate) fn passes(&self, total: u64) -> u64 {
         let way = self.way(total);

@@ -6,6 +6,7 @@ mod events;
 mod first_calls;
 mod http;
 mod outbox;
+mod pages;
 mod permutations;
 mod place_order;
 #[cfg(feature = "postgres")]

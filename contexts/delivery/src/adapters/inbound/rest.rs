@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     application::{
         Deliveries, HandOver, HandOverError,
-        ports::{PageQuery, SortField, Unavailable},
+        ports::{PageError, PageQuery, SortField, Unavailable},
     },
     domain::{Customer, Delivery, DeliveryId, DeliveryState, HandOverRefused, OrderId, Version},
 };
@@ -101,7 +101,7 @@ async fn find_deliveries(State(deliveries): State<Deliveries>, asked: Asked) -> 
     let request = DELIVERIES.page_request(&asked)?;
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let query = PageQuery { offset: request.offset(), limit: request.size, sort };
-    let (found, total) = deliveries.page(query).await.map_err(away)?;
+    let (found, total) = deliveries.page(query).await.map_err(no_page)?;
     let items = found.iter().filter_map(DeliveryView::of).collect();
     Ok(DELIVERIES.page(&asked, &request, &Page { items, total }))
 }
@@ -237,6 +237,13 @@ fn refused(error: HandOverError, id: i64) -> Problem {
         }
         HandOverError::Changed(_) => Problem::precondition_failed(),
         HandOverError::Unavailable(error) => away(error),
+    }
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
     }
 }
 

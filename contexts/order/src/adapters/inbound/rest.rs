@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     application::{
         CancelError, CancelOrder, Orders, PlaceError, PlaceOrder,
-        ports::{PageQuery, SortField, Unavailable},
+        ports::{PageError, PageQuery, SortField, Unavailable},
     },
     domain::{CancelRefused, Customer, IdempotencyKey, Item, Order, OrderId, OrderState, Rejection, Version},
 };
@@ -122,7 +122,7 @@ async fn find_orders(State(orders): State<Orders>, asked: Asked) -> Result<Respo
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let limit = u32::try_from(request.limit()).unwrap_or(u32::MAX);
     let (found, total) =
-        orders.page(PageQuery { offset: request.offset(), limit, sort }).await.map_err(away)?;
+        orders.page(PageQuery { offset: request.offset(), limit, sort }).await.map_err(no_page)?;
     let items = found.iter().map(OrderView::from).collect();
     Ok(ORDERS.page(&asked, &request, &Page { items, total }))
 }
@@ -290,6 +290,13 @@ fn read_idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, P
 
 fn correlation_id(request_id: Option<Extension<RequestId>>) -> Option<Arc<str>> {
     request_id.map(|Extension(id)| id.as_str().into())
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
+    }
 }
 
 /// Logged here, once: the caller only learns that a retry may help.
