@@ -93,8 +93,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, slug, title, detail)
     }
 
-    /// 409: it met another change of the same thing.
-    pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+    /// 409: whenever it was tried, it met another change of the same thing.
+    pub fn conflict() -> Self {
+        let detail = "It was changed by others again and again. Get it, look whether the change is still wanted, and \
+                      send it again.";
         Self::refused("conflict", "Conflict", detail)
     }
 

@@ -5,6 +5,7 @@ mod contract;
 mod events;
 mod first_calls;
 mod http;
+mod json_patch;
 mod outbox;
 mod pages;
 mod permutations;
