@@ -23,6 +23,7 @@ pub async fn run(reopen: impl AsyncFn() -> Arc<dyn View>) {
     sorting_by_every_field(&*reopen().await).await;
     a_customers_orders_newest_first(&*reopen().await).await;
     a_customer_that_changes_moves(&*reopen().await).await;
+    an_order_is_whose_it_says(&*reopen().await).await;
     a_walk_over_all_rows(&*reopen().await).await;
     a_restart_keeps_everything(&reopen).await;
     a_rebuilt_view_equals_the_live_one(&reopen).await;
@@ -141,7 +142,8 @@ async fn arrival_does_not_matter(view: &dyn View) {
             assert_eq!(&seen, expected.get_or_insert_with(|| seen.clone()));
         }
     }
-    assert_eq!(view.find_by_customer("customer 10", 0, 1).await.expect("a page").1, 33);
+    assert_eq!(view.find_by_customer("customer 14", 0, 1).await.expect("a page").1, 33, "of the order's own");
+    assert_eq!(view.find_by_customer("customer 10", 0, 1).await.expect("a page").1, 0, "of a rent");
     assert_eq!(view.find_by_customer("customer 20", 0, 1).await.expect("a page").1, 0);
 }
 
@@ -241,6 +243,22 @@ async fn a_customer_that_changes_moves(view: &dyn View) {
     assert_eq!(view.find_by_customer("zoe", 0, 20).await, Ok((vec![], 0)));
     let (rows, total) = view.find_by_customer("zoa", 0, 20).await.expect("a page");
     assert_eq!((rows.len(), total), (1, 1));
+}
+
+/// Anybody can ask rent for an order under any name; the order says whose it is, early or late.
+async fn an_order_is_whose_it_says(view: &dyn View) {
+    let rented =
+        |order_id| OrderFact { customer: Some("a stranger".into()), ..fact(order_id, Fact::Rented, 1) };
+    let of_stranger = async || view.find_by_customer("a stranger", 0, 20).await.expect("a page").1;
+    view.apply(vec![rented(6_101)]).await.expect("applied");
+    assert_eq!(of_stranger().await, 1, "nobody else is known yet");
+    view.apply(vec![ordered(6_101, "COSMOS", "zoo", 2)]).await.expect("applied");
+    view.apply(vec![ordered(6_102, "COSMOS", "zoo", 2), rented(6_102), rented(6_101)])
+        .await
+        .expect("applied");
+    view.apply(vec![rented(6_103), fact(6_103, Fact::Cancelled, 2), rented(6_103)]).await.expect("applied");
+    assert_eq!(of_stranger().await, 0, "also where the order is nobody's");
+    assert_eq!(view.find_by_customer("zoo", 0, 20).await.expect("a page").1, 2);
 }
 
 async fn a_walk_over_all_rows(view: &dyn View) {

@@ -125,6 +125,21 @@ impl Fact {
         }
     }
 
+    /// Whether it is the order's own word: the order knows whose it is.
+    #[must_use]
+    pub fn is_of_order(self) -> bool {
+        match self {
+            Self::Deferred | Self::Ordered | Self::Cancelled | Self::Rejected => true,
+            Self::Rented
+            | Self::ParcelPrepared
+            | Self::ParcelHandedOver
+            | Self::RentCanceled
+            | Self::DeliveryCanceled
+            | Self::CancelRejected
+            | Self::RentReinstated => false,
+        }
+    }
+
     fn place(self) -> usize {
         self as usize
     }
@@ -243,16 +258,31 @@ impl Row {
     /// Adds a fact; whether that changed anything.
     ///
     /// Where two events differ about the same thing, the earlier moment and the smaller text stay: an arbitrary
-    /// choice, but one that does not depend on who came first.
+    /// choice, but one that does not depend on who came first. Whose order it is, it says itself.
     pub fn learn(&mut self, more: OrderFact) -> bool {
         debug_assert_eq!(more.order_id, self.order_id, "a fact goes to the row of its order");
         let parts = [
+            self.learn_customer(more.fact, more.customer),
             keep_smaller(&mut self.known[more.fact.place()], Some(more.at)),
             keep_smaller(&mut self.item, more.item),
-            keep_smaller(&mut self.customer, more.customer),
             keep_smaller(&mut self.reason, more.reason),
         ];
         parts.contains(&true)
+    }
+
+    /// The word of others counts until the order's own has come, and never after it, also where that names nobody:
+    /// anybody can ask rent for any order, under any name.
+    fn learn_customer(&mut self, fact: Fact, customer: Option<String>) -> bool {
+        let order_has_spoken = self.facts().any(|(fact, _)| fact.is_of_order());
+        match (order_has_spoken, fact.is_of_order()) {
+            (false, true) => {
+                let changed = self.customer != customer;
+                self.customer = customer;
+                changed
+            }
+            (true, false) => false,
+            (true, true) | (false, false) => keep_smaller(&mut self.customer, customer),
+        }
     }
 
     /// The order's id, and the row's.
@@ -273,7 +303,7 @@ impl Row {
         self.item.as_deref()
     }
 
-    /// Whose order it is, where that is known.
+    /// Whose order it is, where that is known: by its own word, and before that has come, by that of others.
     #[must_use]
     pub fn customer(&self) -> Option<&str> {
         self.customer.as_deref()

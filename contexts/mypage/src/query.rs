@@ -11,6 +11,17 @@ use crate::projection::{OrderFact, Row};
 #[error("the view is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Too many pages that pass over many rows are waited for.
+    #[error("too many pages that pass over many rows are waited for")]
+    TooMany,
+    /// The view is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// The fields that the collection can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortField {
@@ -81,10 +92,10 @@ pub trait View: Send + Sync + 'static {
     async fn get(&self, order_id: i64) -> Result<Option<Row>, Unavailable>;
 
     /// A part of all rows.
-    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable>;
+    async fn page(&self, query: PageQuery) -> Result<Page, PageError>;
 
     /// A part of a customer's rows, newest order first.
-    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, Unavailable>;
+    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, PageError>;
 
     /// At most `limit` rows of orders after `after_order_id`, by order id: for walking all of them.
     async fn scan(&self, after_order_id: Option<i64>, limit: u32) -> Result<Vec<Row>, Unavailable>;

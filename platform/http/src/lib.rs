@@ -36,7 +36,7 @@ pub use limits::{InFlight, Limited, Limits, Running};
 pub use links::{LinkBase, TrustedProxy};
 pub use negotiate::{Accept, Media};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest, SortBy};
-pub use patch::{ACCEPT_PATCH, FieldPatch, parse_patch};
+pub use patch::{ACCEPT_PATCH, FieldPatch, TRIES, parse_patch};
 pub use peers::{Peer, PeersError, TrustedPeers};
 pub use problem::Problem;
 pub use request_id::{REQUEST_ID, RequestId};

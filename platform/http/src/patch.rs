@@ -9,6 +9,10 @@ use crate::{Object, Problem, RawBody};
 /// The formats, for the `Accept-Patch` header.
 pub const ACCEPT_PATCH: &str = "application/json, application/merge-patch+json, application/json-patch+json";
 
+/// How often a patch with a test is tried, where others change what it has tested before it is written: each time
+/// its test is asked again. Then it is a [`Problem::conflict`].
+pub const TRIES: usize = 16;
+
 /// A change of one field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldPatch {

@@ -93,8 +93,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, slug, title, detail)
     }
 
-    /// 409: it met another change of the same thing.
-    pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+    /// 409: whenever it was tried, it met another change of the same thing.
+    pub fn conflict() -> Self {
+        let detail = "It was changed by others again and again. Get it, look whether the change is still wanted, and \
+                      send it again.";
         Self::refused("conflict", "Conflict", detail)
     }
 
@@ -139,6 +141,16 @@ impl Problem {
     /// 503: more is asked at once than is taken on; nothing was done.
     pub fn overloaded(retry_after: u32) -> Self {
         let detail = format!("Too many requests are being served. Nothing was done; {}", again(retry_after));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
+            .with_retry_after(retry_after)
+    }
+
+    /// 503: the page would have to be looked for in the whole collection, and so do too many others already.
+    pub fn too_many_long_reads(retry_after: u32) -> Self {
+        let detail = format!(
+            "Too many pages that have to be looked for in the whole collection are asked for. Sort by id, or {}",
+            again(retry_after)
+        );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
             .with_retry_after(retry_after)
     }

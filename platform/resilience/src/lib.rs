@@ -1,8 +1,13 @@
-//! A call that may be slow or fail, behind a deadline and a circuit breaker.
+//! A call that may be slow or fail, behind a deadline and a circuit breaker; and work that takes long, behind a
+//! bulkhead.
+
+mod bulkhead;
 
 use std::time::Duration;
 
 use recloser::{AsyncRecloser, Recloser};
+
+pub use bulkhead::{Awaited, Bulkhead, WorkError, while_awaited};
 
 /// How a call is guarded.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use platform_resilience::WorkError;
+
 /// A data file that cannot be used. The process should say so and end; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -60,6 +62,23 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         Self(error.to_string())
     }
+}
+
+impl From<WorkError> for StorageError {
+    fn from(error: WorkError) -> Self {
+        Self(format!("a read was not done: {error}"))
+    }
+}
+
+/// Why a part of a collection was not read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PartError {
+    /// Too many that pass over many rows wait for their turn.
+    #[error("too many long reads wait already")]
+    TooMany,
+    /// The file cannot be read.
+    #[error(transparent)]
+    Unavailable(#[from] StorageError),
 }
 
 /// Sorts what SQLite says on opening into what a person can do about it.

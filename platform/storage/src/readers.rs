@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use parking_lot::Mutex;
+use platform_resilience::Awaited;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::StorageError;
@@ -12,6 +13,10 @@ const IDLE: usize = 8;
 
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 64;
+
+/// After so many steps of SQLite's machine a long read looks whether somebody still waits for it: well below a
+/// millisecond.
+const STEPS: i32 = 4_000;
 
 /// Connections that read the last commit and never wait for the writer.
 ///
@@ -47,6 +52,30 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StorageError> {
+        let reader = self.begin()?;
+        // After an error the connection is closed: whatever is wrong with it, the next one begins anew.
+        let result = read(&reader.connection)?;
+        self.put_back(reader)?;
+        Ok(result)
+    }
+
+    /// The same, as long as somebody waits for it; then it ends with an error.
+    pub(crate) fn read_while<T>(
+        &self,
+        awaited: &Awaited,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
+        let mut reader = self.begin()?;
+        let awaited = awaited.clone();
+        reader.connection.progress_handler(STEPS, Some(move || !awaited.is_awaited()))?;
+        let result = read(&reader.connection)?;
+        reader.connection.progress_handler(0, None::<fn() -> bool>)?;
+        self.put_back(reader)?;
+        Ok(result)
+    }
+
+    /// A connection in a transaction that shows the last commit.
+    fn begin(&self) -> Result<Reader, StorageError> {
         let (idle, commits) = {
             let mut pool = self.pool.lock();
             (pool.idle.pop(), pool.commits)
@@ -59,10 +88,7 @@ impl Readers {
             reader.connection.prepare_cached("BEGIN")?.execute([])?;
             reader.since = Some(commits);
         }
-        // After an error the connection is closed: whatever is wrong with it, the next one begins anew.
-        let result = read(&reader.connection)?;
-        self.put_back(reader)?;
-        Ok(result)
+        Ok(reader)
     }
 
     fn put_back(&self, mut reader: Reader) -> rusqlite::Result<()> {

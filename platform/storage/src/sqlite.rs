@@ -8,14 +8,15 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
+use platform_resilience::{Bulkhead, WorkError, while_awaited};
+use rusqlite::{Connection, Row};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
 };
 
 use crate::{
-    Migration, OpenError, SqliteOutbox, StorageError, Tx, error,
+    Migration, OpenError, Part, PartError, SqliteOutbox, StorageError, Tx, error,
     group_commit::{Waiting, Write, Writer},
     outbox::Unpublished,
     readers::Readers,
@@ -24,6 +25,16 @@ use crate::{
 
 /// Prepared statements kept by the writer.
 const STATEMENTS: usize = 64;
+
+/// Rows that a read may pass over without waiting for its turn: it takes some milliseconds, and is as long as the
+/// longest page.
+const SHORT: u64 = 2_000;
+
+/// Longer reads at once. Each of them keeps a thread busy, and the WAL from being overwritten.
+const LONG_READS: usize = 2;
+
+/// Further ones that wait for their turn.
+const WAITING: usize = 32;
 
 /// A SQLite file with one writer and many readers. Clones share it; the last one ends the writer.
 #[derive(Clone)]
@@ -37,6 +48,7 @@ struct Shared {
     writes: Option<mpsc::UnboundedSender<Box<dyn Write>>>,
     writer: Option<thread::JoinHandle<()>>,
     readers: Arc<Readers>,
+    long_reads: Bulkhead,
     unpublished: Arc<Unpublished>,
 }
 
@@ -88,6 +100,7 @@ impl Sqlite {
             writes: Some(writes),
             writer: Some(writer),
             readers,
+            long_reads: Bulkhead::new(LONG_READS, WAITING),
             unpublished,
         };
         Ok((Self { shared: Arc::new(shared) }, settled))
@@ -151,16 +164,40 @@ impl Sqlite {
         self.shared.readers.read(read)
     }
 
-    /// Runs a read that may take long, off the threads that answer requests.
+    /// Runs a read that may take long, off the threads that answer requests. Where the caller goes away, it ends.
     pub async fn scan<T, F>(&self, read: F) -> Result<T, StorageError>
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || store.read(read))
-            .await
-            .map_err(|error| StorageError(format!("a read failed: {error}")))?
+        while_awaited(move |awaited| store.shared.readers.read_while(awaited, read)).await?
+    }
+
+    /// A part of a collection, and how many rows the collection has.
+    ///
+    /// One that passes over many rows waits for its turn, so that few of them run at once, however many are asked
+    /// for; and it ends where the caller goes away.
+    ///
+    /// # Errors
+    /// [`PartError::TooMany`] at once where too many wait already.
+    pub async fn part<T, F>(&self, part: Part, read_row: F) -> Result<(Vec<T>, u64), PartError>
+    where
+        F: FnMut(&Row<'_>) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        if part.passes(self.total(part.total)?) <= SHORT {
+            return Ok(self.scan(move |connection| part.read(connection, read_row)).await?);
+        }
+        let store = self.clone();
+        let read = self.shared.long_reads.run(move |awaited| {
+            store.shared.readers.read_while(awaited, |connection| part.read(connection, read_row))
+        });
+        match read.await {
+            Ok(read) => Ok(read?),
+            Err(WorkError::Full) => Err(PartError::TooMany),
+            Err(error @ WorkError::Failed(_)) => Err(StorageError::from(error).into()),
+        }
     }
 
     /// Whether the file can be read and its writer is there.
@@ -173,12 +210,7 @@ impl Sqlite {
 
     /// The kept total `name`, see [`Tx::count`].
     pub fn total(&self, name: &str) -> Result<u64, StorageError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT coalesce(sum(n), 0) FROM totals WHERE name = ?1")?
-                .query_row([name], |row| row.get::<_, i64>(0))
-        })
-        .map(|n| u64::try_from(n).unwrap_or(0))
+        self.read(|connection| kept_total(connection, name))
     }
 
     /// The reading side of the outbox in this file.
@@ -208,6 +240,14 @@ fn wal_of(path: &Path) -> io::Result<File> {
 
 fn unusable(path: &Path, error: &io::Error) -> OpenError {
     OpenError::Unusable { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// See [`Sqlite::total`].
+pub(crate) fn kept_total(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    let total: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(n), 0) FROM totals WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?;
+    Ok(u64::try_from(total).unwrap_or(0))
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

@@ -64,3 +64,28 @@ async fn a_client_that_polls_gets_the_page_only_when_it_has_changed() {
     }
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_asked_rent_first_does_not_take_an_order_over() {
+    let scene = Scene::open().await;
+    let strange = json!({ "orderId": 1, "status": "Rent", "customer": "a stranger" });
+    let rent = scene.send(ServiceArg::Gateway, Method::POST, "/rents", Some(strange)).await;
+    assert_eq!(rent.status, 201);
+    scene.until_shown(1, "Ship").await;
+
+    let body = json!({ "item": "COSMOS", "customer": "kim" });
+    let order = scene.send(ServiceArg::Gateway, Method::POST, "/orders", Some(body)).await.number("id");
+    assert_eq!(order, 1, "the order that the stranger has named");
+    let parcel = scene.a_parcel(order).await;
+    assert_eq!(scene.hand_over(parcel).await.status, 200);
+    scene.until_shown(order, "Shipped").await;
+
+    for path in [format!("/mypages/{order}"), format!("/deliveries/{parcel}")] {
+        let seen = scene.send(ServiceArg::Gateway, Method::GET, &path, None).await;
+        assert_eq!(seen.text("customer"), "kim", "{path}");
+    }
+    let of_stranger = "/mypages/search/findByCustomer?customer=a%20stranger";
+    let found = scene.send(ServiceArg::Gateway, Method::GET, of_stranger, None).await.json();
+    assert_eq!(found["page"]["totalElements"], 0, "{found}");
+    scene.close().await;
+}

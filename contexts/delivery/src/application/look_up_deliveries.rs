@@ -2,7 +2,7 @@
 
 use super::{
     Deliveries,
-    ports::{PageQuery, Unavailable},
+    ports::{PageError, PageQuery, Unavailable},
 };
 use crate::domain::{Delivery, DeliveryId, OrderId};
 
@@ -18,7 +18,7 @@ impl Deliveries {
     }
 
     /// A part of the collection, and how many deliveries there are.
-    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), Unavailable> {
+    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), PageError> {
         self.store.page(query).await
     }
 }

@@ -17,6 +17,17 @@ pub trait Clock: Send + Sync + 'static {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Too many pages that read the whole collection are waited for. A page by id is always to be had.
+    #[error("too many pages that read the whole collection are waited for")]
+    TooMany,
+    /// The store is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Somebody else has changed the delivery since it was read: read again and decide again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict;
@@ -100,7 +111,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
     }
 
     /// A part of the collection, and how many deliveries there are; only those that are shown.
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), Unavailable>;
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), PageError>;
 
     /// At most `limit` deliveries, shown or not, of orders greater than `after`, by order: for walking all of them.
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Delivery>, Unavailable>;

@@ -45,7 +45,7 @@ pub struct Delivery {
     pub order_id: OrderId,
     /// Its own name; a remembered release has none.
     pub id: Option<DeliveryId>,
-    /// Whose order it is, where that is known: who was named first.
+    /// Whose order it is, where that is known: whom the order names, and before it has spoken, whom the rent names.
     pub customer: Option<Customer>,
     /// Where it stands.
     pub state: DeliveryState,
@@ -133,14 +133,14 @@ impl Delivery {
     }
 
     /// What was only remembered becomes something with a name.
-    pub(super) fn take_id(&self, id: DeliveryId, state: DeliveryState, notice: &Notice) -> Self {
-        Self { id: Some(id), created_at: notice.at, ..self.become_state_by(state, notice) }
+    pub(super) fn take_id(&self, id: DeliveryId, state: DeliveryState, at: Moment) -> Self {
+        Self { id: Some(id), created_at: at, ..self.become_state(state, at) }
     }
 
-    /// The same delivery in another state, after an event that may know whose it is.
-    pub(super) fn become_state_by(&self, state: DeliveryState, notice: &Notice) -> Self {
-        let customer = self.customer.clone().or_else(|| notice.customer.clone());
-        Self { customer, ..self.become_state(state, notice.at) }
+    /// The same delivery in another state, after its order has spoken: it knows whose it is, also where it is
+    /// nobody's. A rent may have been made by somebody else, for another customer.
+    pub(super) fn become_state_by_order(&self, state: DeliveryState, notice: &Notice) -> Self {
+        Self { customer: notice.customer.clone(), ..self.become_state(state, notice.at) }
     }
 
     /// The same delivery in another state.

@@ -12,15 +12,15 @@ pub fn on_rent_canceled(delivery: Option<&Delivery>, notice: &Notice, new_id: De
     };
     match delivery.state {
         DeliveryState::ReleaseRemembered => {
-            canceled(delivery.take_id(new_id, DeliveryState::Tombstone, notice))
+            canceled(delivery.take_id(new_id, DeliveryState::Tombstone, notice.at))
         }
         DeliveryState::Held | DeliveryState::Released => {
-            canceled(delivery.become_state_by(DeliveryState::Canceled, notice))
+            canceled(delivery.become_state(DeliveryState::Canceled, notice.at))
         }
         // Every time, since each may be the one that somebody waits for. The version grows, so that each of
         // these events has a name of its own.
         DeliveryState::HandedOver => {
-            let still = delivery.become_state_by(DeliveryState::HandedOver, notice);
+            let still = delivery.become_state(DeliveryState::HandedOver, notice.at);
             Decision::Changed(still, Some(Fact::CancelRejected))
         }
         DeliveryState::Canceled | DeliveryState::Tombstone => Decision::Unchanged,

@@ -12,7 +12,7 @@ pub fn on_rented(delivery: Option<&Delivery>, notice: &Notice, new_id: DeliveryI
     };
     match delivery.state {
         DeliveryState::ReleaseRemembered => {
-            prepared(delivery.take_id(new_id, DeliveryState::Released, notice))
+            prepared(delivery.take_id(new_id, DeliveryState::Released, notice.at))
         }
         DeliveryState::Held
         | DeliveryState::Released

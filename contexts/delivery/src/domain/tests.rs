@@ -28,7 +28,7 @@ fn a_notice() -> Notice {
 
 fn a_delivery(state: DeliveryState) -> Delivery {
     let id = (state != ReleaseRemembered).then_some(OLD);
-    Delivery::begin(&Notice { customer: None, at: EARLIER, ..a_notice() }, id, state)
+    Delivery::begin(&Notice { at: EARLIER, ..a_notice() }, id, state)
 }
 
 /// Checks one column of the table: what the decision makes of every state; states that are not named stay.
@@ -121,16 +121,30 @@ fn a_refusal_says_what_to_do() {
     assert!(HandOverRefused::Canceled.reason().contains("do not hand this parcel over"));
 }
 
+fn by(customer: Option<&str>) -> Notice {
+    Notice { customer: customer.and_then(Customer::parse), ..a_notice() }
+}
+
 #[test]
-fn the_customer_who_was_named_first_stays() {
-    let kim = Customer::parse("kim");
-    let Decision::Changed(named, _) = on_ordered(Some(&a_delivery(Held)), &a_notice()) else {
-        panic!("unchanged")
-    };
-    assert_eq!(named.customer, kim);
-    let lee = Notice { customer: Customer::parse("lee"), ..a_notice() };
-    let Decision::Changed(still, _) = on_rent_canceled(Some(&named), &lee, NEW) else { panic!("unchanged") };
-    assert_eq!(still.customer, kim);
+fn the_order_says_whose_parcel_it_is_whatever_the_rent_says() {
+    let of_rent = |state| Delivery { customer: Customer::parse("lee"), ..a_delivery(state) };
+    for order in [by(Some("kim")), by(None)] {
+        for (state, becomes) in [(Held, Released), (Canceled, Canceled), (Tombstone, Tombstone)] {
+            let delivery = of_rent(state);
+            let changed =
+                Delivery { customer: order.customer.clone(), ..delivery.become_state(becomes, LATER) };
+            assert_eq!(on_ordered(Some(&delivery), &order), Decision::Changed(changed, None), "{state:?}");
+        }
+        let remembered = Delivery::begin(&order, None, ReleaseRemembered);
+        let rent = by(Some("lee"));
+        for decision in
+            [on_rented(Some(&remembered), &rent, NEW), on_rent_canceled(Some(&remembered), &rent, NEW)]
+        {
+            let Decision::Changed(delivery, _) = decision else { panic!("unchanged") };
+            assert_eq!(delivery.customer, order.customer, "from {remembered:?}");
+            assert_eq!(on_ordered(Some(&delivery), &order), Decision::Unchanged, "a repeat");
+        }
+    }
 }
 
 #[test]

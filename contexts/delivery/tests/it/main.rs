@@ -3,6 +3,7 @@
 mod contract;
 mod events;
 mod http;
+mod json_patch;
 mod outbox;
 mod permutations;
 #[cfg(feature = "postgres")]

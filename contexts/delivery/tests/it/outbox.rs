@@ -33,7 +33,8 @@ async fn facts_wait_in_their_order_as_the_wire_wants_them() {
     };
     let late = Reaction { order_id: OrderId(8), customer: None, ..a_reaction(ReactionKind::RentCanceled) };
     deliveries.on_events(vec![rented.clone(), rented]).await.expect("applied");
-    deliveries.on_events(vec![late.clone(), late, a_reaction(ReactionKind::Ordered)]).await.expect("applied");
+    let ordered = Reaction { customer: Customer::parse("김독자"), ..a_reaction(ReactionKind::Ordered) };
+    deliveries.on_events(vec![late.clone(), late, ordered]).await.expect("applied");
     let command = HandOver { correlation_id: Some("c-2".into()), ..a_hand_over(DeliveryId(1)) };
     for _ in 0..2 {
         deliveries.hand_over(command.clone()).await.expect("handed over");

@@ -60,6 +60,15 @@ proptest! {
         prop_assert!(history.is_sorted_by_key(|entry| entry.at));
     }
 
+    #[test]
+    fn an_order_is_whose_it_says_itself((facts, arrival, _) in arrivals()) {
+        let (own, others): (Vec<_>, Vec<_>) = facts.iter().partition(|fact| fact.fact.is_of_order());
+        let counts = if own.is_empty() { others } else { own };
+        let smallest = counts.iter().filter_map(|fact| fact.customer.as_deref()).min();
+        let row = folded(&arrival);
+        prop_assert_eq!(row.customer(), smallest);
+    }
+
     /// Merging two rows' worth of facts: what comes as one, or in two halves, is the same.
     #[test]
     fn merging_does_not_care_about_grouping((facts, arrival, cut) in arrivals()) {

@@ -3,6 +3,7 @@
 mod arrival;
 mod events;
 mod opening;
+mod pages;
 mod rest;
 
 use std::sync::Arc;

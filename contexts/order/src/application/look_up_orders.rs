@@ -2,7 +2,7 @@
 
 use super::{
     Orders,
-    ports::{PageQuery, Unavailable},
+    ports::{PageError, PageQuery, Unavailable},
 };
 use crate::domain::{Order, OrderId};
 
@@ -13,7 +13,7 @@ impl Orders {
     }
 
     /// A part of the collection, and how many orders there are.
-    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
+    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError> {
         self.store.page(query).await
     }
 }

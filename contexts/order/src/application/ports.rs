@@ -21,6 +21,17 @@ pub trait Clock: Send + Sync + 'static {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Too many pages that read the whole collection are waited for. A page by id is always to be had.
+    #[error("too many pages that read the whole collection are waited for")]
+    TooMany,
+    /// The store is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Somebody else has changed the order since it was read, has used its idempotency key, or has taken the last place
 /// among those that wait: read and decide again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +178,7 @@ pub trait OrderStore: Send + Sync + 'static {
     async fn due(&self, due: Due) -> Result<Vec<Order>, Unavailable>;
 
     /// A part of the collection, and how many orders there are.
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable>;
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError>;
 
     /// At most `limit` orders with an id greater than `after`, by id: for walking all of them.
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, Unavailable>;

@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use tower::Layer as _;
 
 use crate::support::{
-    Interrupted, Library, UNAVAILABLE, a_library, away, by_rule, orders_on, policy, react, refused,
-    with_an_order,
+    Library, UNAVAILABLE, a_library, away, by_rule, orders_on, policy, react, refused, with_an_order,
 };
 
 const COSMOS: &str = r#"{"item":"COSMOS","status":"Ordered"}"#;
@@ -405,52 +404,6 @@ async fn a_patch_comes_in_three_formats() {
     let answer = library.ask("PATCH /orders/1", &[ACCEPT, ("content-type", "text/plain")], CANCEL).await;
     answer.problem(415, "unsupported-media-type");
     assert!(answer.header("accept-patch").contains("application/json-patch+json"));
-    assert_eq!(library.first().await.state, OrderState::Ordered);
-}
-
-#[tokio::test]
-async fn a_json_patch_may_test_before_it_cancels() {
-    let library = with_an_order(&OrderState::Ordered).await;
-    let json_patch = [ACCEPT, ("content-type", "application/json-patch+json")];
-    let tested = |word: &str| {
-        json!([
-            {"op": "test", "path": "/status", "value": word},
-            {"op": "replace", "path": "/status", "value": "Order Cancel"},
-        ])
-        .to_string()
-    };
-    let answer = library.ask("PATCH /orders/1", &json_patch, &tested("Pending")).await;
-    assert!(answer.problem(409, "test-failed").contains("`Ordered`"));
-    library.ask("PATCH /orders/2", &json_patch, &tested("Ordered")).await.problem(404, "not-found");
-    for (body, slug) in [
-        (r#"[{"op":"remove","path":"/status"}]"#, "invalid-body"),
-        (r#"[{"op":"replace","path":"/item","value":"b"}]"#, "invalid-field"),
-        (r#"{"status":"Order Cancel"}"#, "invalid-body"),
-        ("[]", "invalid-field"),
-    ] {
-        library.ask("PATCH /orders/1", &json_patch, body).await.problem(422, slug);
-    }
-    assert_eq!(library.first().await.state, OrderState::Ordered);
-    let answer = library.ask("PATCH /orders/1", &json_patch, &tested("Ordered")).await;
-    assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("Order Cancel")));
-}
-
-#[tokio::test]
-async fn what_a_json_patch_has_tested_is_what_it_cancels() {
-    let library = with_an_order(&OrderState::Pending).await;
-    let faster = library.orders.clone();
-    let store = Interrupted::new(library.store.clone(), move |write| {
-        let faster = faster.clone();
-        async move {
-            if write == 1 {
-                react(&faster, &[ReactionKind::Rented]).await;
-            }
-        }
-    });
-    let slower = router(orders_on(store, &library.desk, policy(Defer)));
-    let json_patch = [ACCEPT, ("content-type", "application/json-patch+json")];
-    let body = r#"[{"op":"test","path":"/status","value":"Pending"},{"op":"replace","path":"/status","value":"Order Cancel"}]"#;
-    ask(&slower, "PATCH /orders/1", &json_patch, body).await.problem(412, "precondition-failed");
     assert_eq!(library.first().await.state, OrderState::Ordered);
 }
 

@@ -7,7 +7,9 @@ mod first_calls;
 mod http;
 #[cfg(feature = "http")]
 mod http_rent;
+mod json_patch;
 mod outbox;
+mod pages;
 mod permutations;
 mod place_order;
 #[cfg(feature = "postgres")]

@@ -16,7 +16,8 @@ use order::{
         CancelError, CancelOrder, OnRentUnavailable, Orders, PlaceError, PlaceOrder, Policy, Reaction,
         ReactionKind,
         ports::{
-            AskRent, Clock, Conflict, Due, OrderStore, PageQuery, RentAnswer, RentDesk, Save, Unavailable,
+            AskRent, Clock, Conflict, Due, OrderStore, PageError, PageQuery, RentAnswer, RentDesk, Save,
+            Unavailable,
         },
     },
     domain::{Customer, Fact, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection},
@@ -187,7 +188,7 @@ impl OrderStore for Interrupted {
         self.store.due(due).await
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError> {
         self.store.page(query).await
     }
 

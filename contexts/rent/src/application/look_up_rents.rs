@@ -2,7 +2,7 @@
 
 use super::{
     Rents,
-    ports::{PageQuery, Unavailable},
+    ports::{PageError, PageQuery, Unavailable},
 };
 use crate::domain::{OrderId, Rent, RentId};
 
@@ -18,7 +18,7 @@ impl Rents {
     }
 
     /// A part of the collection, and how many rents there are.
-    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable> {
+    pub async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
         self.store.page(query).await
     }
 }

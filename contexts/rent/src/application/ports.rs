@@ -17,6 +17,17 @@ pub trait Clock: Send + Sync + 'static {
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Too many pages that read the whole collection are waited for. A page by id is always to be had.
+    #[error("too many pages that read the whole collection are waited for")]
+    TooMany,
+    /// The store is away.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// Somebody else has changed the rent since it was read: read again and decide again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict;
@@ -100,7 +111,7 @@ pub trait RentStore: Send + Sync + 'static {
     }
 
     /// A part of the collection, and how many rents there are.
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable>;
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError>;
 
     /// At most `limit` rents with an id greater than `after`, by id: for walking all of them.
     async fn scan(&self, after: RentId, limit: u32) -> Result<Vec<Rent>, Unavailable>;

@@ -3,6 +3,7 @@
 mod group_commit;
 mod opening;
 mod partitions;
+mod parts;
 mod relay;
 
 use std::{path::Path, sync::Arc};

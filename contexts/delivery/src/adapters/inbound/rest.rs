@@ -1,17 +1,19 @@
 //! Delivery over HTTP.
 
+use std::sync::Arc;
+
 use axum::{Extension, Router, extract::State, response::Response, routing::get};
 use contracts::Timestamp;
 use platform_http::{
     Asked, FieldPatch, Id, Methods, Page, Problem, RawBody, Representation, RequestId, Resource, Search,
-    parse_patch, read_only, routes,
+    TRIES, parse_patch, read_only, routes,
 };
 use serde::Serialize;
 
 use crate::{
     application::{
         Deliveries, HandOver, HandOverError,
-        ports::{PageQuery, SortField, Unavailable},
+        ports::{PageError, PageQuery, SortField, Unavailable},
     },
     domain::{Customer, Delivery, DeliveryId, DeliveryState, HandOverRefused, OrderId, Version},
 };
@@ -101,7 +103,7 @@ async fn find_deliveries(State(deliveries): State<Deliveries>, asked: Asked) -> 
     let request = DELIVERIES.page_request(&asked)?;
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let query = PageQuery { offset: request.offset(), limit: request.size, sort };
-    let (found, total) = deliveries.page(query).await.map_err(away)?;
+    let (found, total) = deliveries.page(query).await.map_err(no_page)?;
     let items = found.iter().filter_map(DeliveryView::of).collect();
     Ok(DELIVERIES.page(&asked, &request, &Page { items, total }))
 }
@@ -166,18 +168,39 @@ async fn hand_over(
 ) -> Result<Response, Problem> {
     let patch = parse_patch(&body, "status")?;
     let wish = Wish::of(&patch)?;
-    let mut if_version = asked.required_version()?.map(Version);
-    if wish != Wish::HandOver || !patch.tests.is_empty() {
-        let delivery = delivery_with(&deliveries, id).await?;
-        patch.check(status_word(delivery.state).unwrap_or_default())?;
-        refuse_other_wishes(wish, delivery.order_id)?;
-        // What was tested is what is changed.
-        if_version = if_version.or(Some(delivery.version));
+    let required = asked.required_version()?.map(Version);
+    let correlation_id: Option<Arc<str>> = request_id.map(|Extension(id)| id.as_str().into());
+    for _ in 0..TRIES {
+        let if_version = version_to_change(&deliveries, id, (wish, &patch), required).await?;
+        let command = HandOver { id: DeliveryId(id), if_version, correlation_id: correlation_id.clone() };
+        match deliveries.hand_over(command).await {
+            Ok(handed_over) => return Ok(DELIVERIES.changed(&asked, &view(&handed_over)?)),
+            // What the patch has tested is not what there is any more, and the client has named no version: what
+            // does its test say now?
+            Err(HandOverError::Changed(_)) if required.is_none() => {}
+            Err(error) => return Err(refused(error, id)),
+        }
     }
-    let correlation_id = request_id.map(|Extension(id)| id.as_str().into());
-    let command = HandOver { id: DeliveryId(id), if_version, correlation_id };
-    let handed_over = deliveries.hand_over(command).await.map_err(|error| refused(error, id))?;
-    Ok(DELIVERIES.changed(&asked, &view(&handed_over)?))
+    Err(Problem::conflict())
+}
+
+/// The version that the change is for: the one that the client names, else the one that its tests hold for.
+async fn version_to_change(
+    deliveries: &Deliveries,
+    id: i64,
+    (wish, patch): (Wish, &FieldPatch),
+    required: Option<Version>,
+) -> Result<Option<Version>, Problem> {
+    if wish == Wish::HandOver && patch.tests.is_empty() {
+        return Ok(required);
+    }
+    let delivery = delivery_with(deliveries, id).await?;
+    if required.is_some_and(|required| required != delivery.version) {
+        return Err(Problem::precondition_failed());
+    }
+    patch.check(status_word(delivery.state).unwrap_or_default())?;
+    refuse_other_wishes(wish, delivery.order_id)?;
+    Ok(Some(delivery.version))
 }
 
 /// What a PATCH asks for; the status words of a delivery, and no others.
@@ -237,6 +260,13 @@ fn refused(error: HandOverError, id: i64) -> Problem {
         }
         HandOverError::Changed(_) => Problem::precondition_failed(),
         HandOverError::Unavailable(error) => away(error),
+    }
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
     }
 }
 

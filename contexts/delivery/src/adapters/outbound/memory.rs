@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    application::ports::{Conflict, DeliveryStore, PageQuery, Said, Save, SortField, Unavailable},
+    application::ports::{Conflict, DeliveryStore, PageError, PageQuery, Said, Save, SortField, Unavailable},
     domain::{Customer, Delivery, DeliveryId, DeliveryState, OrderId},
 };
 
@@ -65,8 +65,8 @@ impl DeliveryStore for MemoryDeliveries {
         self.with(|state| changes.into_iter().map(|change| state.save(change)).collect())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), Unavailable> {
-        self.with(|state| {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), PageError> {
+        Ok(self.with(|state| {
             let shown = state.deliveries.values().filter(|delivery| delivery.state.is_shown());
             let mut deliveries: Vec<_> = shown.cloned().collect();
             deliveries.sort_by_key(|delivery| delivery.id);
@@ -79,7 +79,7 @@ impl DeliveryStore for MemoryDeliveries {
             let total = deliveries.len() as u64;
             let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
             (deliveries.into_iter().skip(offset).take(query.limit as usize).collect(), total)
-        })
+        })?)
     }
 
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Delivery>, Unavailable> {

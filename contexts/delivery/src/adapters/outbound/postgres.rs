@@ -12,7 +12,7 @@ use super::{
     wire,
 };
 use crate::{
-    application::ports::{Conflict, DeliveryStore, PageQuery, Save, SortField, Unavailable},
+    application::ports::{Conflict, DeliveryStore, PageError, PageQuery, Save, SortField, Unavailable},
     domain::{Customer, Delivery, DeliveryId, Moment, OrderId, Version},
 };
 
@@ -124,7 +124,7 @@ impl DeliveryStore for PostgresDeliveries {
         Ok(saved.into_iter().map(result).collect())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), Unavailable> {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), PageError> {
         let (limit, offset) = (i64::from(query.limit), i64::try_from(query.offset).unwrap_or(i64::MAX));
         let rows = self.store.query_once(&page_sql(&query.sort), &[&limit, &offset]).await?;
         let deliveries = rows.iter().map(read_delivery).collect::<Result<_, _>>()?;
@@ -206,5 +206,11 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
         Self(error.0)
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
     }
 }

@@ -12,7 +12,7 @@ use tracing::error;
 
 use crate::{
     projection::{Entry, Row},
-    query::{PageQuery, SortField, Unavailable, View},
+    query::{PageError, PageQuery, SortField, Unavailable, View},
 };
 
 static MYPAGES: Resource = Resource {
@@ -166,7 +166,7 @@ async fn find_mypages(State(view): Shared, asked: Asked) -> Result<Response, Pro
     let request = MYPAGES.page_request(&asked)?;
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let query = PageQuery { offset: request.offset(), limit: request.size, sort };
-    let (rows, total) = view.page(query).await.map_err(away)?;
+    let (rows, total) = view.page(query).await.map_err(no_page)?;
     Ok(MYPAGES.page(&asked, &request, &shown(&rows, total)))
 }
 
@@ -209,7 +209,7 @@ async fn find_by_customer(State(view): Shared, asked: Asked) -> Result<Response,
     let customer = customer_parameter(&asked)?;
     let request = unsorted(MYPAGES.page_request(&asked)?)?;
     let (rows, total) =
-        view.find_by_customer(&customer, request.offset(), request.size).await.map_err(away)?;
+        view.find_by_customer(&customer, request.offset(), request.size).await.map_err(no_page)?;
     Ok(MYPAGES.found(&asked, &request, &shown(&rows, total)))
 }
 
@@ -233,6 +233,13 @@ fn unsorted(request: PageRequest) -> Result<PageRequest, Problem> {
 
 fn shown(rows: &[Row], total: u64) -> Page<MypageView<'_>> {
     Page { items: rows.iter().map(MypageView::from).collect(), total }
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
+    }
 }
 
 fn away(Unavailable(reason): Unavailable) -> Problem {

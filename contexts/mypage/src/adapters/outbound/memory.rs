@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::{
     projection::{OrderFact, Row},
-    query::{Page, PageQuery, Rebuild, Unavailable, View, compare},
+    query::{Page, PageError, PageQuery, Rebuild, Unavailable, View, compare},
 };
 
 /// A view that forgets everything when it is dropped. Clones share their rows.
@@ -55,20 +55,20 @@ impl View for MemoryView {
         self.with(|state| state.rows.get(&order_id).cloned())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
-        self.with(|state| {
+    async fn page(&self, query: PageQuery) -> Result<Page, PageError> {
+        Ok(self.with(|state| {
             let mut rows: Vec<_> = state.rows.values().collect();
             rows.sort_by(|a, b| compare(&query.sort, a, b));
             part(&rows, query.offset, query.limit)
-        })
+        })?)
     }
 
-    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, Unavailable> {
-        self.with(|state| {
+    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, PageError> {
+        Ok(self.with(|state| {
             let of_customer = |row: &&Row| row.customer() == Some(customer);
             let rows: Vec<_> = state.rows.values().rev().filter(of_customer).collect();
             part(&rows, offset, limit)
-        })
+        })?)
     }
 
     async fn scan(&self, after_order_id: Option<i64>, limit: u32) -> Result<Vec<Row>, Unavailable> {

@@ -16,14 +16,15 @@ use std::{
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use platform_resilience::{Awaited, Bulkhead, WorkError, while_awaited};
+use tokio::task::spawn_blocking;
 use tracing::warn;
 
 pub use file::OpenError;
 
 use crate::{
     projection::{OrderFact, Row},
-    query::{Page, PageQuery, Rebuild, Unavailable, View},
+    query::{Page, PageError, PageQuery, Rebuild, Unavailable, View},
 };
 use file::ViewFile;
 use rebuild::RedbRebuild;
@@ -32,8 +33,11 @@ use rows::Changes;
 /// Most rows that a read may pass over on the calling thread.
 const INLINE_ROWS: u64 = 200;
 
-/// Most reads at once that pass over many rows: each of them may keep a good part of the rows in memory.
-const SCANS: usize = 2;
+/// Most pages at once that pass over more: each of them may keep a good part of the rows in memory.
+const LONG_READS: usize = 2;
+
+/// Further ones that wait for their turn.
+const WAITING: usize = 32;
 
 /// The view in a file. Clones share it.
 #[derive(Clone)]
@@ -48,7 +52,7 @@ struct Shared {
     /// Held while something is written, so that a rebuild begins and ends between two batches. Inside: the view
     /// that is being rebuilt.
     writing: Mutex<Option<Arc<ViewFile>>>,
-    scans: Arc<Semaphore>,
+    long_reads: Bulkhead,
 }
 
 impl RedbView {
@@ -63,7 +67,7 @@ impl RedbView {
             path: path.to_owned(),
             live: RwLock::new(Arc::new(live)),
             writing: Mutex::default(),
-            scans: Arc::new(Semaphore::new(SCANS)),
+            long_reads: Bulkhead::new(LONG_READS, WAITING),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -82,22 +86,21 @@ impl RedbView {
         spawn_blocking(move || act(&shared)).await.map_err(|error| Unavailable(error.to_string()))?
     }
 
-    /// Runs a read that passes over `rows` rows where it belongs.
-    async fn read_rows<T, F>(&self, rows: u64, read: F) -> Result<T, Unavailable>
+    /// Reads a page that passes over `rows` rows where it belongs. A long one waits for its turn, and ends where its
+    /// caller goes away.
+    async fn read_page<F>(&self, rows: u64, read: F) -> Result<Page, PageError>
     where
-        F: FnOnce(&ViewFile) -> Result<T, Unavailable> + Send + 'static,
-        T: Send + 'static,
+        F: FnOnce(&ViewFile, &Awaited) -> Result<Page, Unavailable> + Send + 'static,
     {
         if rows <= INLINE_ROWS {
-            return read(&self.live());
+            return Ok(read(&self.live(), &Awaited::default())?);
         }
-        let permit = Arc::clone(&self.shared.scans).acquire_owned().await;
-        self.blocking(move |shared| {
-            let _permit = permit;
-            let live = Arc::clone(&shared.live.read());
-            read(&live)
-        })
-        .await
+        let view = self.clone();
+        match self.shared.long_reads.run(move |awaited| read(&view.live(), awaited)).await {
+            Ok(page) => Ok(page?),
+            Err(WorkError::Full) => Err(PageError::TooMany),
+            Err(error @ WorkError::Failed(_)) => Err(Unavailable(error.to_string()).into()),
+        }
     }
 }
 
@@ -116,20 +119,28 @@ impl View for RedbView {
         self.live().get(order_id)
     }
 
-    async fn page(&self, query: PageQuery) -> Result<Page, Unavailable> {
+    async fn page(&self, query: PageQuery) -> Result<Page, PageError> {
         let rows = self.live().rows_to_pass(&query)?;
-        self.read_rows(rows, move |file| file.page(&query)).await
+        self.read_page(rows, move |file, awaited| file.page(&query, awaited)).await
     }
 
-    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, Unavailable> {
+    async fn find_by_customer(&self, customer: &str, offset: u64, limit: u32) -> Result<Page, PageError> {
         let total = self.live().total_of(customer)?;
         let rows = pages::from_nearer_end(offset, limit, total).to_pass();
         let customer = customer.to_owned();
-        self.read_rows(rows, move |file| file.find_by_customer(&customer, offset, limit)).await
+        let read = move |file: &ViewFile, awaited: &Awaited| {
+            file.find_by_customer(&customer, offset, limit, awaited)
+        };
+        self.read_page(rows, read).await
     }
 
     async fn scan(&self, after_order_id: Option<i64>, limit: u32) -> Result<Vec<Row>, Unavailable> {
-        self.read_rows(u64::from(limit), move |file| file.scan(after_order_id, limit)).await
+        if u64::from(limit) <= INLINE_ROWS {
+            return self.live().scan(after_order_id, limit);
+        }
+        let live = self.live();
+        let scan = while_awaited(move |_| live.scan(after_order_id, limit)).await;
+        scan.map_err(|error| Unavailable(error.to_string()))?
     }
 
     async fn total(&self) -> Result<u64, Unavailable> {

@@ -12,14 +12,14 @@ use axum::{
 use contracts::Timestamp;
 use platform_http::{
     Asked, FieldPatch, Id, Methods, Object, Page, Problem, RawBody, Representation, RequestId, Resource,
-    parse_patch, routes,
+    TRIES, parse_patch, routes,
 };
 use serde::Serialize;
 
 use crate::{
     application::{
         CancelError, CancelOrder, Orders, PlaceError, PlaceOrder,
-        ports::{PageQuery, SortField, Unavailable},
+        ports::{PageError, PageQuery, SortField, Unavailable},
     },
     domain::{CancelRefused, Customer, IdempotencyKey, Item, Order, OrderId, OrderState, Rejection, Version},
 };
@@ -122,7 +122,7 @@ async fn find_orders(State(orders): State<Orders>, asked: Asked) -> Result<Respo
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let limit = u32::try_from(request.limit()).unwrap_or(u32::MAX);
     let (found, total) =
-        orders.page(PageQuery { offset: request.offset(), limit, sort }).await.map_err(away)?;
+        orders.page(PageQuery { offset: request.offset(), limit, sort }).await.map_err(no_page)?;
     let items = found.iter().map(OrderView::from).collect();
     Ok(ORDERS.page(&asked, &request, &Page { items, total }))
 }
@@ -161,7 +161,7 @@ async fn place_order(
         item: read_item(&body)?,
         customer: read_customer(&body)?,
         idempotency_key: read_idempotency_key(&headers)?,
-        correlation_id: correlation_id(request_id),
+        correlation_id: correlation_id(&request_id),
     };
     check_wished_status(&body)?;
     let order = orders.place_order(command).await.map_err(|error| match error {
@@ -217,31 +217,52 @@ async fn cancel_order(
         orders.order(OrderId(id)).await.map_err(away)?.ok_or_else(|| ORDERS.not_found(id))?;
         return Err(refused);
     }
-    let mut if_version = asked.required_version()?.map(Version);
-    if !patch.tests.is_empty() {
-        let order = orders.order(OrderId(id)).await.map_err(away)?.ok_or_else(|| ORDERS.not_found(id))?;
-        patch.check(status_word(&order.state))?;
-        // What was tested is what is changed.
-        if_version = if_version.or(Some(order.version));
-    }
-    let command = CancelOrder { id: OrderId(id), if_version, correlation_id: correlation_id(request_id) };
-    match orders.cancel_order(command).await {
-        Ok(order) => Ok(ORDERS.changed(&asked, &OrderView::from(&order))),
-        Err(CancelError::Unknown) => Err(ORDERS.not_found(id)),
-        Err(CancelError::Changed(_)) => Err(Problem::precondition_failed()),
-        Err(CancelError::Refused(refused)) => {
-            let slug = match refused {
-                CancelRefused::AlreadyShipped => "already-shipped",
-                CancelRefused::AlreadyRejected => "already-rejected",
-            };
-            Err(Problem::refused(
-                slug,
-                "Cannot be cancelled",
-                format!("Not cancelled: {}.", refused.reason()),
-            ))
+    let required = asked.required_version()?.map(Version);
+    for _ in 0..TRIES {
+        let if_version = version_to_change(&orders, id, &patch, required).await?;
+        let command =
+            CancelOrder { id: OrderId(id), if_version, correlation_id: correlation_id(&request_id) };
+        match orders.cancel_order(command).await {
+            Ok(order) => return Ok(ORDERS.changed(&asked, &OrderView::from(&order))),
+            // What the patch has tested is not what there is any more, and the client has named no version: what
+            // does its test say now?
+            Err(CancelError::Changed(_)) if required.is_none() => {}
+            Err(error) => return Err(not_cancelled(error, id)),
         }
-        Err(CancelError::Unavailable(error)) => Err(away(error)),
     }
+    Err(Problem::conflict())
+}
+
+/// The version that the change is for: the one that the client names, else the one that its tests hold for.
+async fn version_to_change(
+    orders: &Orders,
+    id: i64,
+    patch: &FieldPatch,
+    required: Option<Version>,
+) -> Result<Option<Version>, Problem> {
+    if patch.tests.is_empty() {
+        return Ok(required);
+    }
+    let order = orders.order(OrderId(id)).await.map_err(away)?.ok_or_else(|| ORDERS.not_found(id))?;
+    if required.is_some_and(|required| required != order.version) {
+        return Err(Problem::precondition_failed());
+    }
+    patch.check(status_word(&order.state))?;
+    Ok(Some(order.version))
+}
+
+fn not_cancelled(error: CancelError, id: i64) -> Problem {
+    let refused = match error {
+        CancelError::Unknown => return ORDERS.not_found(id),
+        CancelError::Changed(_) => return Problem::precondition_failed(),
+        CancelError::Unavailable(error) => return away(error),
+        CancelError::Refused(refused) => refused,
+    };
+    let slug = match refused {
+        CancelRefused::AlreadyShipped => "already-shipped",
+        CancelRefused::AlreadyRejected => "already-rejected",
+    };
+    Problem::refused(slug, "Cannot be cancelled", format!("Not cancelled: {}.", refused.reason()))
 }
 
 fn check_cancel(patch: &FieldPatch) -> Result<(), Problem> {
@@ -288,8 +309,15 @@ fn read_idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, P
     })
 }
 
-fn correlation_id(request_id: Option<Extension<RequestId>>) -> Option<Arc<str>> {
-    request_id.map(|Extension(id)| id.as_str().into())
+fn correlation_id(request_id: &Option<Extension<RequestId>>) -> Option<Arc<str>> {
+    request_id.as_ref().map(|Extension(id)| id.as_str().into())
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
+    }
 }
 
 /// Logged here, once: the caller only learns that a retry may help.

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    application::ports::{Conflict, Due, OrderStore, PageQuery, Said, Save, SortField, Unavailable},
+    application::ports::{
+        Conflict, Due, OrderStore, PageError, PageQuery, Said, Save, SortField, Unavailable,
+    },
     domain::{IdempotencyKey, Order, OrderId, OrderState},
 };
 
@@ -88,8 +90,8 @@ impl OrderStore for MemoryOrders {
         self.read(|state| state.orders.values().filter(is_due).take(due.limit as usize).cloned().collect())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
-        self.read(|state| {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError> {
+        Ok(self.read(|state| {
             let mut orders: Vec<_> = state.orders.values().cloned().collect();
             for (field, descending) in query.sort.iter().rev() {
                 orders.sort_by(|a, b| {
@@ -111,7 +113,7 @@ impl OrderStore for MemoryOrders {
             let total = orders.len() as u64;
             let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
             (orders.into_iter().skip(offset).take(query.limit as usize).collect(), total)
-        })
+        })?)
     }
 
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, Unavailable> {

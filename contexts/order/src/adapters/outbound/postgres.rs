@@ -12,7 +12,7 @@ use super::{
     wire,
 };
 use crate::{
-    application::ports::{Conflict, Due, OrderStore, PageQuery, Save, SortField, Unavailable},
+    application::ports::{Conflict, Due, OrderStore, PageError, PageQuery, Save, SortField, Unavailable},
     domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version},
 };
 
@@ -140,7 +140,7 @@ impl OrderStore for PostgresOrders {
         rows.iter().map(read_order).collect()
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError> {
         let sql = format!("{} ORDER BY {} LIMIT $1 OFFSET $2", select!(""), order_by(&query.sort));
         let (limit, offset) = (i64::from(query.limit), i64::try_from(query.offset).unwrap_or(i64::MAX));
         let rows = self.store.query_once(&sql, &[&limit, &offset]).await?;
@@ -233,5 +233,11 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
         Self(error.0)
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
     }
 }

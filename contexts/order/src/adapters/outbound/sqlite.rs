@@ -1,5 +1,7 @@
 //! Orders in a SQLite file, with group commit.
 
+mod pages;
+
 use std::{
     path::Path,
     sync::{
@@ -12,16 +14,16 @@ use async_trait::async_trait;
 use contracts::WireClock;
 use platform_outbox::OutboxMessage;
 use platform_storage::{
-    Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    Migration, OpenError, PartError, Sqlite, SqliteOutbox, StorageError, Tx,
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
 use super::{
-    columns::{STATUS_WORDS_IN_ORDER, reasons, state_columns, state_of},
+    columns::{state_columns, state_of},
     wire,
 };
 use crate::{
-    application::ports::{Conflict, Due, OrderStore, PageQuery, Revocation, Save, SortField, Unavailable},
+    application::ports::{Conflict, Due, OrderStore, PageError, PageQuery, Revocation, Save, Unavailable},
     domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version},
 };
 
@@ -40,6 +42,9 @@ macro_rules! select {
         )
     };
 }
+
+/// The collection, not sorted.
+const COLLECTION: &str = select!("");
 
 /// The store. Clones share it.
 #[derive(Clone)]
@@ -158,12 +163,8 @@ impl OrderStore for SqliteOrders {
         Ok(self.store.scan(read).await?)
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), Unavailable> {
-        let total = self.store.total(TOTAL)?;
-        let sql = format!("{} ORDER BY {} LIMIT ?1 OFFSET ?2", select!(""), order_by(&query.sort));
-        let (limit, offset) = (query.limit, i64::try_from(query.offset).unwrap_or(i64::MAX));
-        let read = move |c: &Connection| c.prepare(&sql)?.query_map((limit, offset), read_order)?.collect();
-        Ok((self.store.scan(read).await?, total))
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Order>, u64), PageError> {
+        Ok(self.store.part(pages::part(&query), read_order).await?)
     }
 
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, Unavailable> {
@@ -268,32 +269,17 @@ fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
     })
 }
 
-fn order_by(sort: &[(SortField, bool)]) -> String {
-    let reasons = reasons();
-    let mut terms: Vec<_> = sort
-        .iter()
-        .map(|(field, descending)| {
-            let column = match field {
-                SortField::Id => "id",
-                SortField::Item => "item",
-                SortField::Status => STATUS_WORDS_IN_ORDER,
-                SortField::Customer => "customer",
-                SortField::Reason => &reasons,
-                SortField::PlacedAt => "placed_at",
-                SortField::ChangedAt => "changed_at",
-            };
-            format!("{column} {}", if *descending { "DESC" } else { "ASC" })
-        })
-        .collect();
-    // The id decides alone; after others it makes the order of equals repeatable.
-    if !sort.iter().any(|(field, _)| *field == SortField::Id) {
-        terms.push("id ASC".to_owned());
-    }
-    terms.join(", ")
-}
-
 impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {
         Self(error.0)
+    }
+}
+
+impl From<PartError> for PageError {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::TooMany => Self::TooMany,
+            PartError::Unavailable(error) => Self::Unavailable(error.into()),
+        }
     }
 }

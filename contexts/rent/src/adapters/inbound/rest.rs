@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     application::{
         ConfirmError, ConfirmRent, Confirmed, Rents,
-        ports::{PageQuery, SortField, Unavailable},
+        ports::{PageError, PageQuery, SortField, Unavailable},
     },
     domain::{Copy, Customer, OrderId, Refusal, Rent, RentId, RentState},
 };
@@ -102,7 +102,7 @@ async fn find_rents(State(rents): State<Rents>, asked: Asked) -> Result<Response
     let request = RENTS.page_request(&asked)?;
     let sort = request.sort.iter().map(|by| (sort_field(by.field), by.descending)).collect();
     let query = PageQuery { offset: request.offset(), limit: request.size, sort };
-    let (found, total) = rents.page(query).await.map_err(away)?;
+    let (found, total) = rents.page(query).await.map_err(no_page)?;
     let items = found.iter().map(RentView::from).collect();
     Ok(RENTS.page(&asked, &request, &Page { items, total }))
 }
@@ -194,6 +194,13 @@ fn refused(OrderId(order_id): OrderId, Refusal(reason): &Refusal) -> Problem {
     Problem::refused("rent-refused", "Rent refused", detail)
         .with("reason", reason.as_str())
         .with("orderId", order_id)
+}
+
+fn no_page(error: PageError) -> Problem {
+    match error {
+        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::Unavailable(error) => away(error),
+    }
 }
 
 /// Logged here, once: the caller only learns that a retry may help.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    application::ports::{Conflict, PageQuery, RentStore, Said, Save, SortField, Unavailable},
+    application::ports::{Conflict, PageError, PageQuery, RentStore, Said, Save, SortField, Unavailable},
     domain::{Copy, Customer, OrderId, Rent, RentId, RentState},
 };
 
@@ -68,8 +68,8 @@ impl RentStore for MemoryRents {
         Ok(changes.into_iter().map(|change| state.save(change)).collect())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable> {
-        self.read(|state| {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
+        Ok(self.read(|state| {
             let mut rents: Vec<_> = state.rents.values().cloned().collect();
             for (field, descending) in query.sort.iter().rev() {
                 rents.sort_by(|a, b| {
@@ -80,7 +80,7 @@ impl RentStore for MemoryRents {
             let total = rents.len() as u64;
             let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
             (rents.into_iter().skip(offset).take(query.limit as usize).collect(), total)
-        })
+        })?)
     }
 
     async fn scan(&self, after: RentId, limit: u32) -> Result<Vec<Rent>, Unavailable> {

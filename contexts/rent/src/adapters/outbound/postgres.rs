@@ -12,7 +12,7 @@ use super::{
     wire,
 };
 use crate::{
-    application::ports::{Conflict, PageQuery, RentStore, Save, SortField, Unavailable},
+    application::ports::{Conflict, PageError, PageQuery, RentStore, Save, SortField, Unavailable},
     domain::{Customer, Moment, OrderId, Rent, RentId, Version},
 };
 
@@ -117,7 +117,7 @@ impl RentStore for PostgresRents {
         Ok(saved.into_iter().map(result).collect())
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable> {
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
         let sql = format!("{} ORDER BY {} LIMIT $1 OFFSET $2", select!(""), order_by(&query.sort));
         let (limit, offset) = (i64::from(query.limit), i64::try_from(query.offset).unwrap_or(i64::MAX));
         let rows = self.store.query_once(&sql, &[&limit, &offset]).await?;
@@ -194,5 +194,11 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
         Self(error.0)
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
     }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use contracts::WireClock;
 use platform_outbox::OutboxMessage;
 use platform_storage::{
-    Migration, OpenError, Sqlite, SqliteOutbox, StorageError, Tx,
+    Migration, OpenError, Part, PartError, Sqlite, SqliteOutbox, StorageError, Term, Tx,
     rusqlite::{self, Connection, OptionalExtension as _, Row},
 };
 
@@ -21,7 +21,7 @@ use super::{
     wire,
 };
 use crate::{
-    application::ports::{Conflict, PageQuery, RentStore, Save, SortField, Unavailable},
+    application::ports::{Conflict, PageError, PageQuery, RentStore, Save, SortField, Unavailable},
     domain::{Customer, Moment, OrderId, Rent, RentId, Version},
 };
 
@@ -30,8 +30,15 @@ const MIGRATIONS: &[Migration] = &[include_str!("../../../migrations/sqlite/0001
 /// The kept total of the collection.
 const TOTAL: &str = "rents";
 
-/// What [`read_rent`] expects.
-const COLUMNS: &str = "id, order_id, customer, state, reason, version, created_at, changed_at";
+/// `SELECT` of what [`read_rent`] expects.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, order_id, customer, state, reason, version, created_at, changed_at FROM rents ",
+            $rest
+        )
+    };
+}
 
 /// The store. Clones share it.
 #[derive(Clone)]
@@ -113,25 +120,19 @@ impl RentStore for SqliteRents {
         Ok(self.store.write(write).await?)
     }
 
-    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), Unavailable> {
-        let total = self.store.total(TOTAL)?;
-        let sql =
-            format!("SELECT {COLUMNS} FROM rents ORDER BY {} LIMIT ?1 OFFSET ?2", order_by(&query.sort));
-        let (limit, offset) = (query.limit, i64::try_from(query.offset).unwrap_or(i64::MAX));
-        let read = move |c: &Connection| c.prepare(&sql)?.query_map((limit, offset), read_rent)?.collect();
-        Ok((self.store.scan(read).await?, total))
+    async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
+        Ok(self.store.part(part(&query), read_rent).await?)
     }
 
     async fn scan(&self, after: RentId, limit: u32) -> Result<Vec<Rent>, Unavailable> {
-        let sql = format!("SELECT {COLUMNS} FROM rents WHERE id > ?1 ORDER BY id LIMIT ?2");
+        let sql = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
         let read =
-            move |c: &Connection| c.prepare_cached(&sql)?.query_map((after.0, limit), read_rent)?.collect();
+            move |c: &Connection| c.prepare_cached(sql)?.query_map((after.0, limit), read_rent)?.collect();
         Ok(self.store.scan(read).await?)
     }
 }
 
-const BY_ORDER: &str = "SELECT id, order_id, customer, state, reason, version, created_at, changed_at
-                        FROM rents WHERE order_id = ?1";
+const BY_ORDER: &str = select!("WHERE order_id = ?1");
 
 /// The row first, and only where it was as expected; what it says only then.
 fn save(
@@ -194,32 +195,93 @@ fn read_rent(row: &Row<'_>) -> rusqlite::Result<Rent> {
     })
 }
 
-fn order_by(sort: &[(SortField, bool)]) -> String {
-    let mut terms: Vec<_> = sort
-        .iter()
-        .map(|(field, descending)| {
-            let column = match field {
-                SortField::Id => "id",
-                SortField::OrderId => "order_id",
-                // The words sort as `Rent` before `Rent Canceled`.
-                SortField::Status => "state > 1",
-                SortField::Customer => "customer",
-                SortField::Reason => "reason",
-                SortField::CreatedAt => "created_at",
-                SortField::ChangedAt => "changed_at",
-            };
-            format!("{column} {}", if *descending { "DESC" } else { "ASC" })
-        })
-        .collect();
-    // Unique columns decide alone; after others the id makes the order of equals repeatable.
-    if !sort.iter().any(|(field, _)| matches!(field, SortField::Id | SortField::OrderId)) {
-        terms.push("id ASC".to_owned());
+fn part(query: &PageQuery) -> Part {
+    Part {
+        select: select!(""),
+        total: TOTAL,
+        sort: terms(&query.sort),
+        indexed: query.sort.first().is_none_or(|(field, _)| decides_alone(*field)),
+        offset: query.offset,
+        limit: query.limit,
     }
-    terms.join(", ")
+}
+
+/// What tells any two rows apart has an index, too.
+fn decides_alone(field: SortField) -> bool {
+    matches!(field, SortField::Id | SortField::OrderId)
+}
+
+/// Up to the field that decides alone; after others, the id makes the order of equals repeatable.
+fn terms(sort: &[(SortField, bool)]) -> Vec<Term> {
+    let mut terms = Vec::new();
+    for &(field, descending) in sort {
+        terms.push(Term { column: column(field).into(), descending });
+        if decides_alone(field) {
+            return terms;
+        }
+    }
+    terms.push(Term { column: "id".into(), descending: false });
+    terms
+}
+
+fn column(field: SortField) -> &'static str {
+    match field {
+        SortField::Id => "id",
+        SortField::OrderId => "order_id",
+        // The words sort as `Rent` before `Rent Canceled`.
+        SortField::Status => "state > 1",
+        SortField::Customer => "customer",
+        SortField::Reason => "reason",
+        SortField::CreatedAt => "created_at",
+        SortField::ChangedAt => "changed_at",
+    }
 }
 
 impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {
         Self(error.0)
+    }
+}
+
+impl From<PartError> for PageError {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::TooMany => Self::TooMany,
+            PartError::Unavailable(error) => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_by_id_or_order_id_reads_only_what_it_shows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rent.db");
+        let store = SqliteRents::open(&path, WireClock::default()).expect("it opens");
+        let plans = |sort: &[(SortField, bool)]| {
+            let query = PageQuery { offset: 0, limit: 20, sort: sort.to_vec() };
+            store.store.read(|c| part(&query).plans(c)).expect("plans")
+        };
+        let by_index = [
+            (vec![], "SCAN rents"),
+            (vec![(SortField::Id, true)], "SCAN rents"),
+            (vec![(SortField::OrderId, false)], "INDEX sqlite_autoindex_rents_1"),
+            (vec![(SortField::OrderId, true)], "INDEX sqlite_autoindex_rents_1"),
+            (
+                vec![(SortField::OrderId, true), (SortField::Customer, false)],
+                "INDEX sqlite_autoindex_rents_1",
+            ),
+        ];
+        for (sort, index) in by_index {
+            for plan in plans(&sort) {
+                assert!(plan.contains(index), "{sort:?}: {plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{sort:?} is sorted first: {plan}");
+            }
+        }
+        let sorted = plans(&[(SortField::Customer, false)]);
+        assert!(sorted.iter().all(|plan| plan.contains("TEMP B-TREE")), "the test can fail: {sorted:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! Parts of collections: from the nearer end, so that the last page costs what the first does.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::{cmp::Ordering, collections::BinaryHeap, io};
 
+use platform_resilience::Awaited;
 use redb::{AccessGuard, ReadableTableMetadata as _};
 
 use super::{
@@ -53,12 +54,12 @@ impl ViewFile {
     }
 
     /// See [`crate::query::View::page`].
-    pub(super) fn page(&self, query: &PageQuery) -> Result<Page, Unavailable> {
+    pub(super) fn page(&self, query: &PageQuery, awaited: &Awaited) -> Result<Page, Unavailable> {
         self.read(|tx| {
             let table = tx.open_table(ROWS)?;
             let total = table.len()?;
             let way = from_nearer_end(query.offset, query.limit, total);
-            let rows = table.range::<i64>(..)?.map(|entry| entry.map_err(redb::Error::from));
+            let rows = while_awaited(table.range::<i64>(..)?, awaited);
             let part = match by_order_id(&query.sort) {
                 Some(descending) => {
                     along(rows, way, descending)?.into_iter().map(row).collect::<Result<_, _>>()?
@@ -75,13 +76,14 @@ impl ViewFile {
         customer: &str,
         offset: u64,
         limit: u32,
+        awaited: &Awaited,
     ) -> Result<Page, Unavailable> {
         self.read(|tx| {
             let total = total_of(tx, customer)?;
             let table = tx.open_table(ROWS)?;
             let index = tx.open_table(OF_CUSTOMER)?;
             let of_customer = index.range((customer, i64::MIN)..=(customer, i64::MAX))?;
-            let entries = of_customer.map(|entry| entry.map_err(redb::Error::from));
+            let entries = while_awaited(of_customer, awaited);
             let mut rows = Vec::new();
             for (key, _) in along(entries, from_nearer_end(offset, limit, total), true)? {
                 let order_id = key.value().1;
@@ -103,6 +105,20 @@ impl ViewFile {
             rows.take(limit as usize).map(|entry| row(entry?)).collect()
         })
     }
+}
+
+/// `entries`, and an error instead of the next one where nobody waits for them any more.
+fn while_awaited<T>(
+    entries: impl DoubleEndedIterator<Item = Result<T, redb::StorageError>>,
+    awaited: &Awaited,
+) -> impl DoubleEndedIterator<Item = Result<T, redb::Error>> {
+    entries.map(|entry| {
+        if awaited.is_awaited() {
+            Ok(entry?)
+        } else {
+            Err(io::Error::new(io::ErrorKind::Interrupted, "nobody waits for it any more").into())
+        }
+    })
 }
 
 type Entry = (AccessGuard<'static, i64>, AccessGuard<'static, Stored<'static>>);
@@ -198,6 +214,11 @@ fn usize_of(n: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use platform_resilience::Bulkhead;
+    use tokio::{task::yield_now, time::timeout};
+
     use super::*;
 
     /// Every part of small collections, both ways, against plain slicing.
@@ -217,5 +238,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_read_ends_when_its_caller_has_gone() {
+        let one_at_once = Bulkhead::new(1, 0);
+        let endless = one_at_once.run(|awaited| {
+            let rows = std::iter::repeat(()).map(Ok);
+            while_awaited(rows, awaited).all(|row| row.is_ok())
+        });
+        assert!(timeout(Duration::ZERO, endless).await.is_err(), "there is no end of it");
+        let next = async {
+            while one_at_once.run(|_| ()).await.is_err() {
+                yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(60), next).await.expect("its place is free");
     }
 }
