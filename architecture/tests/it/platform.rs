@@ -58,16 +58,21 @@ fn is_of_the_business(word: &str) -> bool {
     WORDS.contains(&word) || WORDS.contains(&singular)
 }
 
-/// The words of a name: `place_order`, `PlaceOrder` and `PLACE_ORDER` are two each.
+/// The words of a name: `place_order`, `PlaceOrder`, `PLACE_ORDER`, `HTTPOrder` and `order2` have two each.
 fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for letter in name.chars() {
-        if letter == '_' || (letter.is_uppercase() && was_lower) {
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| letters[before]);
+        let (after, is_upper) = (letters.get(at + 1), letter.is_uppercase());
+        let begins = is_upper && before.is_some_and(char::is_lowercase)
+            // The last capital of an acronym is the first of the next word.
+            || is_upper && before.is_some_and(char::is_uppercase) && after.is_some_and(|next| next.is_lowercase())
+            || before.is_some_and(|before| before.is_numeric() != letter.is_numeric());
+        if *letter == '_' || begins {
             words.push(String::new());
         }
-        was_lower = letter.is_lowercase() || letter.is_numeric();
-        if letter != '_'
+        if *letter != '_'
             && let Some(word) = words.last_mut()
         {
             word.extend(letter.to_lowercase());
@@ -96,6 +101,9 @@ fn the_platform_has_no_word_of_the_business() {
     caught(&check("mod parcels;"), "parcels");
     caught(&check("const MAX_RENTS: u32 = 1;"), "MAX_RENTS");
     caught(&check("enum E { Delivery }"), "Delivery");
+    for name in ["HTTPOrder", "SQLRents", "OrderID", "order2", "v2orders", "toHTTPRent"] {
+        caught(&check(&format!("fn {name}() {{}}")), name);
+    }
     none_of(&check(
         "// in order\nuse std::cmp::Ordering; fn order_by() { current(); different(); border() }",
     ));

@@ -22,6 +22,8 @@ pub(crate) struct Path {
     pub(crate) line: usize,
     /// In a `use` or an `extern crate`.
     pub(crate) used: bool,
+    /// It ends in `::*`: everything that is there.
+    pub(crate) glob: bool,
 }
 
 impl Path {
@@ -128,7 +130,7 @@ impl Code {
 
     /// Reads a path that begins at `at`; returns where it ends.
     fn path(&self, mut at: usize, before: &[String], used: bool, paths: &mut Vec<Path>) -> usize {
-        let mut segments = before.to_vec();
+        let (mut segments, mut glob) = (before.to_vec(), false);
         let line = self.0[at].1;
         while let Some(Token::Word(word)) = self.token(at) {
             segments.push(word.clone());
@@ -139,10 +141,14 @@ impl Code {
             match self.token(at + 1) {
                 Some(Token::Word(_)) => at += 1,
                 Some(Token::Open(Delimiter::Brace)) => return self.group(at + 2, &segments, used, paths),
+                Some(Token::Punct('*')) => {
+                    (glob, at) = (true, at + 2);
+                    break;
+                }
                 Some(_) | None => break,
             }
         }
-        paths.push(Path { segments, line, used });
+        paths.push(Path { segments, line, used, glob });
         at
     }
 
@@ -152,6 +158,11 @@ impl Code {
             match token {
                 Token::Close => return at + 1,
                 Token::Word(_) => at = self.path(at, before, used, paths),
+                Token::Punct('*') => {
+                    let (segments, line) = (before.to_vec(), self.0[at].1);
+                    paths.push(Path { segments, line, used, glob: true });
+                    at += 1;
+                }
                 Token::Literal(_) | Token::Sep | Token::Punct(_) | Token::Open(_) => at += 1,
             }
         }
@@ -248,4 +259,12 @@ fn names_are_found_wherever_they_stand() {
         paths,
         ["std::fs::self", "std::fs::File", "std::io", "rent", "tokio::spawn", "http::a", "b::C"]
     );
+}
+
+#[test]
+fn what_takes_everything_is_seen() {
+    let text = "use std::*; use a::{b::*, c, d::{self, *}}; fn f() { let n = g::X * h; *i::j }";
+    let source = Source { path: "a.rs".to_owned(), text: text.to_owned() };
+    let globs: Vec<_> = Code::of(&source).paths().iter().filter(|path| path.glob).map(Path::text).collect();
+    assert_eq!(globs, ["std", "a::b", "a::d"]);
 }

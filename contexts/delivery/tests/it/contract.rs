@@ -1,5 +1,7 @@
 //! What every store of deliveries must do: one suite for the adapters and the fake.
 
+mod said;
+
 use std::sync::Arc;
 
 use delivery::{
@@ -7,9 +9,11 @@ use delivery::{
     domain::{Customer, Delivery, DeliveryId, DeliveryState, Moment, OrderId, Version},
 };
 
+pub(crate) use said::Outspoken;
+
 /// Runs the suite. `reopen` gives the same store again as after a restart of the process (the fake, which has no
 /// restart, gives a clone). The store must be empty at first.
-pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn DeliveryStore>) {
+pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn Outspoken>) {
     let saved = every_delivery_comes_back_as_it_was_saved(&*reopen().await).await;
     assert_eq!(walk(&*reopen().await).await, saved, "reopening keeps everything");
     ids_grow_over_a_restart(&reopen).await;
@@ -19,6 +23,7 @@ pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn DeliveryStore>) {
     deliveries_are_found_by_their_orders(&*reopen().await).await;
     every_sort_goes_both_ways_page_by_page(&*reopen().await).await;
     a_walk_meets_every_delivery_once(&*reopen().await).await;
+    said::exactly_what_is_saved_is_said(&reopen).await;
 }
 
 /// Some in every state, so that neither ids, orders, times nor customers come in the same order.
@@ -95,7 +100,7 @@ async fn every_delivery_comes_back_as_it_was_saved(store: &dyn DeliveryStore) ->
     deliveries
 }
 
-async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn DeliveryStore>) {
+async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let before = reopen().await.next_id().await.expect("an id");
     assert!(before > DeliveryId(8), "{before:?} was given before");
     // Not shown, and nevertheless taken.
@@ -141,7 +146,7 @@ async fn a_conflict_is_its_callers_alone(store: &dyn DeliveryStore) {
     assert_eq!(total(store).await, before + 1, "a change of a delivery is no further delivery");
 }
 
-async fn what_becomes_shown_is_counted_once(reopen: &impl AsyncFn() -> Arc<dyn DeliveryStore>) {
+async fn what_becomes_shown_is_counted_once(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     use DeliveryState::{HandedOver, Held, ReleaseRemembered, Released};
     let store = reopen().await;
     let before = total(&*store).await;

@@ -58,7 +58,7 @@ fn a_file() -> (tempfile::TempDir, SqliteDeliveries) {
 #[tokio::test]
 async fn the_fake_keeps_the_contract() {
     let store = MemoryDeliveries::default();
-    contract::run(async || Arc::new(store.clone()) as Arc<dyn DeliveryStore>).await;
+    contract::run(async || Arc::new(store.clone()) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn sqlite_keeps_the_contract() {
     let path = folder.path().join("delivery.db");
     contract::run(async || {
         let store = SqliteDeliveries::open(&path, contracts::WireClock::default()).expect("it opens");
-        Arc::new(store) as Arc<dyn DeliveryStore>
+        Arc::new(store) as Arc<dyn contract::Outspoken>
     })
     .await;
 }

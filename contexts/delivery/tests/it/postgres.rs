@@ -47,7 +47,7 @@ async fn waiting(store: &PostgresDeliveries) -> HashMap<i64, Vec<String>> {
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
     let settings = settings(PostgresServer::shared());
-    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn DeliveryStore>).await;
+    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test]

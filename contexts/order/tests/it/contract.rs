@@ -1,5 +1,7 @@
 //! What every store of orders must do: one suite for the adapters and the fake.
 
+mod said;
+
 use std::{sync::Arc, time::Duration};
 
 use order::{
@@ -9,9 +11,11 @@ use order::{
 
 use crate::support::until;
 
+pub(crate) use said::Outspoken;
+
 /// Runs the suite. `reopen` gives the same store again as after a restart of the process (the fake, which has no
 /// restart, gives a clone). The store must be empty at first.
-pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn OrderStore>) {
+pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn Outspoken>) {
     let saved = every_order_comes_back_as_it_was_saved(&*reopen().await).await;
     assert_eq!(all(&*reopen().await).await, saved, "reopening keeps everything");
     ids_grow_over_a_restart(&reopen).await;
@@ -25,6 +29,7 @@ pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn OrderStore>) {
     what_is_deferred_is_due_at_any_age_and_the_rest_when_it_is_old(&*reopen().await).await;
     every_sort_goes_both_ways_page_by_page(&*reopen().await).await;
     a_walk_meets_every_order_once(&*reopen().await).await;
+    said::exactly_what_is_saved_is_said(&reopen).await;
 }
 
 /// One in every state, so that neither items, times nor customers come in the order of the ids.
@@ -128,7 +133,7 @@ async fn every_order_comes_back_as_it_was_saved(store: &dyn OrderStore) -> Vec<O
     orders
 }
 
-async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
+async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let store = reopen().await;
     let unused = store.next_id().await.expect("an id");
     assert!(unused > OrderId(9), "{unused:?} was given before");
@@ -205,7 +210,7 @@ async fn orders_are_found_by_their_ids(store: &dyn OrderStore) {
     assert_eq!(found, [1, 3], "in any order, and only those that there are");
 }
 
-async fn how_many_wait_is_known_after_every_move(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
+async fn how_many_wait_is_known_after_every_move(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let before = reopen().await.pending();
     let moves = |path: &[(OrderState, u64)]| path.to_vec();
     let (waits, over) = (before + 1, before);
@@ -245,7 +250,7 @@ async fn how_many_wait_is_known_after_every_move(reopen: &impl AsyncFn() -> Arc<
 }
 
 /// In one transaction and in several at once.
-async fn no_more_wait_than_are_let_in(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
+async fn no_more_wait_than_are_let_in(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let store = reopen().await;
     let most = store.pending() + 3;
     let one_more = |id| Save { pending_below: Some(most), ..new(&pending(id)) };
@@ -272,7 +277,7 @@ async fn no_more_wait_than_are_let_in(reopen: &impl AsyncFn() -> Arc<dyn OrderSt
 }
 
 /// What was sent to be written is written, whether or not the caller waits for it.
-async fn a_caller_that_gives_up_is_counted(reopen: &impl AsyncFn() -> Arc<dyn OrderStore>) {
+async fn a_caller_that_gives_up_is_counted(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let store = reopen().await;
     let (before, order) = (store.pending(), pending(501));
     let _ = tokio::time::timeout(Duration::ZERO, store.save(new(&order))).await;

@@ -19,15 +19,12 @@ mod support;
 
 use std::sync::Arc;
 
-use order::{
-    adapters::outbound::{memory::MemoryOrders, sqlite::SqliteOrders},
-    application::ports::OrderStore,
-};
+use order::adapters::outbound::{memory::MemoryOrders, sqlite::SqliteOrders};
 
 #[tokio::test]
 async fn the_fake_keeps_the_contract() {
     let store = MemoryOrders::default();
-    contract::run(async || Arc::new(store.clone()) as Arc<dyn OrderStore>).await;
+    contract::run(async || Arc::new(store.clone()) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test]
@@ -36,7 +33,7 @@ async fn sqlite_keeps_the_contract() {
     let path = folder.path().join("order.db");
     contract::run(async || {
         let store = SqliteOrders::open(&path, contracts::WireClock::default()).expect("it opens");
-        Arc::new(store) as Arc<dyn OrderStore>
+        Arc::new(store) as Arc<dyn contract::Outspoken>
     })
     .await;
 }

@@ -59,7 +59,7 @@ fn new(order: &Order) -> Save {
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
     let settings = settings(PostgresServer::shared());
-    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn OrderStore>).await;
+    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

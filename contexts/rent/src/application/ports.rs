@@ -103,6 +103,7 @@ pub trait RentStore: Send + Sync + 'static {
 
     /// The only way to write: every change with what it says, in one durable transaction. The answer has a result
     /// for each: a conflict is its caller's alone, and nothing of that change is written.
+    /// A call has at most one change of each rent.
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable>;
 
     /// Saves one change.

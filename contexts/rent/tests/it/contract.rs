@@ -1,5 +1,7 @@
 //! What every store of rents must do: one suite for the adapters and the fake.
 
+mod said;
+
 use std::sync::Arc;
 
 use rent::{
@@ -7,9 +9,11 @@ use rent::{
     domain::{Copy, Customer, Moment, OrderId, Rent, RentId, RentState, Version},
 };
 
+pub(crate) use said::Outspoken;
+
 /// Runs the suite. `reopen` gives the same store again as after a restart of the process (the fake, which has no
 /// restart, gives a clone). The store must be empty at first.
-pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn RentStore>) {
+pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn Outspoken>) {
     let saved = every_rent_comes_back_as_it_was_saved(&*reopen().await).await;
     assert_eq!(all(&*reopen().await).await, saved, "reopening keeps everything");
     ids_grow_over_a_restart(&reopen).await;
@@ -18,6 +22,7 @@ pub(crate) async fn run(reopen: impl AsyncFn() -> Arc<dyn RentStore>) {
     rents_are_found_by_their_orders(&*reopen().await).await;
     every_sort_goes_both_ways_page_by_page(&*reopen().await).await;
     a_walk_meets_every_rent_once(&*reopen().await).await;
+    said::exactly_what_is_saved_is_said(&reopen).await;
 }
 
 /// One in every state, so that neither ids, orders, times nor customers come in the same order.
@@ -85,7 +90,7 @@ async fn every_rent_comes_back_as_it_was_saved(store: &dyn RentStore) -> Vec<Ren
     rents
 }
 
-async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn RentStore>) {
+async fn ids_grow_over_a_restart(reopen: &impl AsyncFn() -> Arc<dyn Outspoken>) {
     let before = reopen().await.next_id().await.expect("an id");
     assert!(before > RentId(8), "{before:?} was given before");
     let rent = Rent { id: before, order_id: OrderId(200), ..rents().remove(0) };

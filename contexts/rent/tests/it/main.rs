@@ -59,7 +59,7 @@ fn a_file() -> (tempfile::TempDir, SqliteRents) {
 #[tokio::test]
 async fn the_fake_keeps_the_contract() {
     let store = MemoryRents::default();
-    contract::run(async || Arc::new(store.clone()) as Arc<dyn RentStore>).await;
+    contract::run(async || Arc::new(store.clone()) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn sqlite_keeps_the_contract() {
     let path = folder.path().join("rent.db");
     contract::run(async || {
         let store = SqliteRents::open(&path, contracts::WireClock::default()).expect("it opens");
-        Arc::new(store) as Arc<dyn RentStore>
+        Arc::new(store) as Arc<dyn contract::Outspoken>
     })
     .await;
 }

@@ -41,7 +41,7 @@ fn a_confirm(order_id: OrderId) -> ConfirmRent {
 #[tokio::test]
 async fn postgres_keeps_the_contract() {
     let settings = settings(PostgresServer::shared());
-    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn RentStore>).await;
+    contract::run(async || Arc::new(a_process(&settings).await) as Arc<dyn contract::Outspoken>).await;
 }
 
 #[tokio::test]
