@@ -34,6 +34,7 @@ fn a_mistake_on_the_command_line_is_told_in_one_sentence() {
         (&["--cors-origins", "library.example"], "\"library.example\" is not a web origin"),
         (&["--cors-origins", "https://library.example/"], "is not a web origin"),
         (&["--cors-origins", "*"], "\"*\" is not a web origin"),
+        (&["--trusted-proxies", "10.0.0.0/33"], "--trusted-proxies: `10.0.0.0/33` is neither"),
         (&["dance"], "'dance'"),
         (&["tools", "stop"], "<SERVICE>"),
         (&["tools", "stop", "everything"], "order, rent, delivery, mypage, gateway"),
@@ -48,10 +49,22 @@ fn a_mistake_on_the_command_line_is_told_in_one_sentence() {
 fn several_mistakes_are_told_at_once() {
     let long = "x".repeat(101);
     let origins = "https://library.example,library.example";
-    let said =
-        refusal(&["--time-zone", "Nowhere", "--suspended-customers", &long, "--cors-origins", origins]);
+    let said = refusal(&[
+        "--time-zone",
+        "Nowhere",
+        "--suspended-customers",
+        &long,
+        "--cors-origins",
+        origins,
+        "--trusted-proxies",
+        "here,10.0.0.7,there",
+    ]);
     let options: Vec<_> = said.lines().map(|line| line.split(": ").next().unwrap_or_default()).collect();
-    assert_eq!(options, ["--time-zone", "--suspended-customers", "--cors-origins"], "{said}");
+    assert_eq!(
+        options,
+        ["--time-zone", "--suspended-customers", "--cors-origins", "--trusted-proxies", "--trusted-proxies"],
+        "{said}"
+    );
 }
 
 #[test]
