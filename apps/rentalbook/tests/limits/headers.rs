@@ -107,6 +107,29 @@ async fn nobody_can_speak_for_a_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_can_speak_for_its_clients_at_the_gateway_and_nowhere_else() {
+    let scene = Scene::open_with(|mut config| {
+        config.trusted_proxies = "127.0.0.0/8".parse().expect("a network");
+        config
+    })
+    .await;
+    let headers = [
+        JSON,
+        ("x-forwarded-host", "library.example"),
+        ("x-forwarded-prefix", "/books"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let answer = place(&scene, &headers).await;
+    assert_eq!(answer.header("location"), Some("https://library.example/books/orders/1"));
+    let entry = scene.send_with(ServiceArg::Gateway, Method::GET, "/", &headers, None).await;
+    assert_eq!(entry.json()["_links"]["orders"]["href"], "https://library.example/books/orders");
+    let answer = scene.send_with(ServiceArg::Order, Method::GET, "/orders/1", &headers, None).await;
+    let own = answer.json()["_links"]["self"]["href"].as_str().expect("a link").to_owned();
+    assert!(own.starts_with("http://127.0.0.1:"), "order has its own door: {own}");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_may_not_call_the_gateway() {
     let scene = Scene::open().await;
     let headers = [("origin", "https://library.example"), ("access-control-request-method", "POST")];
