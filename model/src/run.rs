@@ -1,0 +1,70 @@
+//! A run of the checker.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use stateright::{Checker as _, Expectation, HasDiscoveries, Model as _};
+
+use crate::{configurations::Configuration, defect::Defect, describe, lending::Lending};
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Steps taken, also to states that were known.
+    pub steps: usize,
+    /// Different states.
+    pub states: usize,
+    /// The longest way from the beginning.
+    pub depth: usize,
+    /// How long it took.
+    pub time: Duration,
+    /// Properties that were checked.
+    pub properties: usize,
+    /// What does not hold, each with a counterexample in words; or what should be possible and is not.
+    pub breaches: Vec<(&'static str, String)>,
+    /// Every change that a context decides, and whether the checker came by it.
+    pub changes: Vec<(&'static str, String, bool)>,
+}
+
+/// Checks a configuration to its end.
+#[must_use]
+pub fn check(configuration: Configuration, threads: usize) -> Outcome {
+    let begun = Instant::now();
+    let checker = Lending::new(configuration).checker().threads(threads).spawn_dfs().join();
+    let lending = checker.model();
+    let found = checker.discoveries();
+    let properties = lending.properties();
+    let breaches = properties.iter().filter_map(|property| {
+        let found = found.get(property.name);
+        match (&property.expectation, found) {
+            (Expectation::Always | Expectation::Eventually, Some(path)) => {
+                Some((property.name, describe::path(lending, path.clone())))
+            }
+            (Expectation::Sometimes, None) => Some((property.name, "it never happens".to_owned())),
+            (Expectation::Always | Expectation::Eventually, None) | (Expectation::Sometimes, Some(_)) => None,
+        }
+    });
+    Outcome {
+        steps: checker.state_count(),
+        states: checker.unique_state_count(),
+        depth: checker.max_depth(),
+        time: begun.elapsed(),
+        properties: properties.len(),
+        breaches: breaches.collect(),
+        changes: describe::changes(lending),
+    }
+}
+
+/// Looks for a counterexample against one property while a defect is planted: its length, and it in words. Breadth
+/// first, so it is nearly the shortest.
+#[must_use]
+pub fn find(configuration: Configuration, defect: Defect, property: &'static str) -> Option<(usize, String)> {
+    let lending = Lending::with_defect(configuration, defect);
+    let only = HasDiscoveries::AnyOf(BTreeSet::from([property]));
+    let checker = lending.checker().finish_when(only).spawn_bfs().join();
+    let path = checker.discovery(property)?;
+    let steps = path.clone().into_actions().len();
+    Some((steps, describe::path(checker.model(), path)))
+}
