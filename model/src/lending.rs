@@ -1,10 +1,12 @@
 //! Who may take which step when: the application of the contexts and everything between them, as thin as possible.
 
+use std::collections::HashSet;
+
 use delivery::domain::{Delivery, DeliveryState};
 use mypage::projection::{Fact, Row as ViewRow, Status};
 use order::domain::{Order, OrderState, PlaceAnswer, answer_placed};
 use rent::domain::{Copy, Rent, RentState};
-use stateright::{Model, Property};
+use stateright::{Checker as _, Model, Property, StateRecorder};
 
 use crate::{
     configurations::{Bounds, Configuration},
@@ -81,13 +83,19 @@ pub struct Lending {
     defect: Option<Defect>,
     /// By consumer: the events that change a row of it. The others do nothing wherever they come.
     minded: [Facts; 4],
+    /// Where events, calls and people are counted: all states of the same process without counters.
+    covering: HashSet<State>,
 }
 
 impl Lending {
     /// One order that nothing is wrong with.
     #[must_use]
     pub fn new(configuration: Configuration) -> Self {
-        Self::build(configuration, None)
+        let covering = match configuration.bounds {
+            Bounds::Unlimited => HashSet::new(),
+            Bounds::Counted(_) => Self::build(configuration.unlimited(), None).all_states(),
+        };
+        Self { covering, ..Self::build(configuration, None) }
     }
 
     /// One order, with a planted defect.
@@ -109,7 +117,29 @@ impl Lending {
                 }
             }
         }
-        Self { configuration, orders, rents, deliveries, view: View::new(), defect, minded }
+        let (view, covering) = (View::new(), HashSet::new());
+        Self { configuration, orders, rents, deliveries, view, defect, minded, covering }
+    }
+
+    /// All states that it can get into.
+    fn all_states(self) -> HashSet<State> {
+        let (recorder, recorded) = StateRecorder::new_with_accessor();
+        let _ = self.checker().visitor(recorder).spawn_dfs().join();
+        recorded().into_iter().collect()
+    }
+
+    /// Whether nobody who cannot see the counters can tell the state from one without bounds. So what never happens
+    /// there does not happen here either.
+    #[must_use]
+    pub fn is_covered(&self, state: &State) -> bool {
+        let mut seen = State { outbox: Facts::default(), counts: Counts::default(), ..*state };
+        // Without counters an event is on the topic at once: nobody can tell where it is before it is there for him.
+        for (waiting, minded) in seen.waiting.iter_mut().zip(self.minded) {
+            waiting.0 |= state.outbox.0 & minded.0;
+        }
+        seen.waiting[Consumer::Mypage as usize] = Facts::default();
+        seen.known = self.rebuilt(state);
+        self.covering.contains(&seen)
     }
 
     /// The order.
@@ -204,6 +234,7 @@ impl Lending {
 
     fn say(&self, state: &mut State, step: Step) {
         let Some(fact) = step.says else { return };
+        // Every time that somebody asks, since each may be the answer that somebody waits for.
         let may_be_repeated = fact == Fact::CancelRejected && self.configuration.events_repeat;
         note(state, Breach::SaidTwice, state.said.has(fact) && !may_be_repeated);
         state.said = state.said.with(fact);
@@ -332,16 +363,19 @@ impl Lending {
     }
 
     fn event_actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let configuration = &self.configuration;
+        let repeats = match configuration.bounds {
+            Bounds::Unlimited => configuration.events_repeat,
+            Bounds::Counted(bound) => state.counts.repeats < bound.repeats,
+        };
         actions.extend(state.outbox.iter().map(Action::Publish));
         for consumer in Consumer::ALL {
             let place = consumer as usize;
             let waiting = state.waiting[place];
             actions.extend(waiting.iter().map(|fact| Action::Deliver(consumer, fact)));
-            // At once, where the view does not listen: then a repetition has nobody to reach.
-            let listens = consumer != Consumer::Mypage || self.configuration.view_listens;
-            if listens && self.configuration.events_repeat {
-                let away = waiting.0 | state.outbox.0 | state.counts.repeated[place].0;
-                let heard = Facts(state.said.0 & self.minded[place].0 & !away);
+            // A view that hears everything at once learns nothing from hearing it again.
+            if repeats && (consumer != Consumer::Mypage || configuration.view_listens) {
+                let heard = Facts(state.said.0 & self.minded[place].0 & !waiting.0 & !state.outbox.0);
                 actions.extend(heard.iter().map(|fact| Action::Repeat(consumer, fact)));
             }
         }
@@ -360,10 +394,7 @@ impl Lending {
             Action::RentHearsCopy(_) | Action::CopyIsLost => counts.copies -= 1,
             Action::Cancel => counts.cancels += 1,
             Action::HandOver => counts.hand_overs += 1,
-            Action::Repeat(consumer, fact) => {
-                let repeated = &mut counts.repeated[consumer as usize];
-                *repeated = repeated.with(fact);
-            }
+            Action::Repeat(..) => counts.repeats += 1,
             Action::Place
             | Action::RentHearsPost(_)
             | Action::PostLearns
@@ -448,7 +479,7 @@ impl Model for Lending {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.breaches != 0 {
+        if state.breaches != 0 && !self.configuration.goes_on {
             return;
         }
         self.post_actions(state, actions);

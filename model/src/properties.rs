@@ -7,7 +7,7 @@ use rent::domain::{Copy, RentState};
 use stateright::Property;
 
 use crate::{
-    configurations::Configuration,
+    configurations::{Bounds, Configuration},
     end::End,
     lending::Lending,
     state::{Breach, Post, State, Told},
@@ -37,6 +37,9 @@ pub const VIEW_REBUILT: &str = "the view is the one that is built anew from all 
 pub const COMES_TO_REST: &str = "nothing stays Pending or Order Cancel for ever";
 /// Invariants 3 and 4.
 pub const AGREEMENT: &str = "at rest the table of agreement holds";
+
+/// What counts is covered by what does not.
+pub const COVERED: &str = "to whoever cannot count, it is a state of the unlimited process";
 
 const ENDS_ORDERED: &str = "may end Ordered";
 const ENDS_SHIPPED: &str = "may end Shipped";
@@ -80,6 +83,9 @@ pub fn of(configuration: &Configuration) -> Vec<Property<Lending>> {
             state.post == Post::Answered(Told::Deferred)
         }),
     ];
+    if configuration.bounds != Bounds::Unlimited {
+        properties.push(Property::always(COVERED, Lending::is_covered));
+    }
     if configuration.ends_compared {
         properties.push(Property::always(SAME_END, |_, state: &State| !state.has(Breach::EndDiffers)));
     }

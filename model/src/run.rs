@@ -31,8 +31,18 @@ pub struct Outcome {
 /// Checks a configuration to its end.
 #[must_use]
 pub fn check(configuration: Configuration, threads: usize) -> Outcome {
+    check_all(threads, || Lending::new(configuration))
+}
+
+/// The same while a defect is planted.
+#[must_use]
+pub fn check_with(configuration: Configuration, defect: Defect, threads: usize) -> Outcome {
+    check_all(threads, || Lending::with_defect(configuration, defect))
+}
+
+fn check_all(threads: usize, lending: impl FnOnce() -> Lending) -> Outcome {
     let begun = Instant::now();
-    let checker = Lending::new(configuration).checker().threads(threads).spawn_dfs().join();
+    let checker = lending().checker().threads(threads).spawn_dfs().join();
     let lending = checker.model();
     let found = checker.discoveries();
     let properties = lending.properties();

@@ -44,8 +44,8 @@ pub struct Counts {
     pub cancels: u8,
     /// Hand-overs, also those that were refused.
     pub hand_overs: u8,
-    /// Events that have reached a consumer twice.
-    pub repeated: [Facts; 4],
+    /// Events that have reached a consumer again.
+    pub repeats: u8,
 }
 
 /// The request of the customer: `POST /orders`.

@@ -174,6 +174,18 @@ impl<R: Row> Table<R> {
         self.rows.get(usize::from(number).checked_sub(1)?)
     }
 
+    /// One more than the highest number of a row.
+    #[must_use]
+    pub fn len(&self) -> u8 {
+        u8::try_from(self.steps.len()).expect("few rows")
+    }
+
+    /// Never: a table has row 0.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
     /// What becomes of a row.
     #[must_use]
     pub fn step(&self, number: u8, input: Input) -> Step {

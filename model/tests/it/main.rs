@@ -1,0 +1,9 @@
+//! The model finds nothing in what the contexts decide, and finds every planted defect.
+
+mod adapters;
+mod clean;
+mod defects;
+mod view;
+
+/// Cores that a run may use.
+const THREADS: usize = 2;
