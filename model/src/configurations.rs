@@ -87,13 +87,25 @@ const BASE: Configuration = Configuration {
 
 const BOUND: Bound = Bound { calls: 3, cancels: 2, hand_overs: 2, repeats: 2 };
 
+/// The library's default.
+#[must_use]
+pub fn defer() -> Configuration {
+    Configuration { name: "defer", worker_calls: 2, ends_compared: true, ..BASE }
+}
+
+/// The seed's demonstration.
+#[must_use]
+pub fn reject() -> Configuration {
+    Configuration { name: "reject", policies: REJECT, ..defer() }
+}
+
 /// A few thousand states each.
 #[must_use]
 pub fn quick() -> Vec<Configuration> {
     vec![
-        Configuration { name: "defer", worker_calls: 2, ends_compared: true, ..BASE },
-        Configuration { name: "reject", policies: REJECT, worker_calls: 2, ends_compared: true, ..BASE },
-        Configuration { name: "either", policies: EITHER, worker_calls: 2, ends_compared: true, ..BASE },
+        defer(),
+        reject(),
+        Configuration { name: "either", policies: EITHER, ..defer() },
         Configuration { name: "either, no event repeated", policies: EITHER, events_repeat: false, ..BASE },
         Configuration {
             name: "foreign rent",

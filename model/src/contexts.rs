@@ -36,7 +36,7 @@ impl Row for ordering::Order {
         self.version.0
     }
 
-    fn as_new(self) -> Self {
+    fn unversioned(self) -> Self {
         Self { version: ordering::Version(1), ..self }
     }
 
@@ -59,7 +59,7 @@ impl Row for renting::Rent {
         self.version.0
     }
 
-    fn as_new(self) -> Self {
+    fn unversioned(self) -> Self {
         Self { version: renting::Version(1), ..self }
     }
 
@@ -77,7 +77,7 @@ impl Row for delivering::Delivery {
         self.version.0
     }
 
-    fn as_new(self) -> Self {
+    fn unversioned(self) -> Self {
         Self { version: delivering::Version(1), ..self }
     }
 

@@ -6,7 +6,10 @@ use mypage::projection::Fact;
 use order::domain::{self as ordering, Order, OrderState};
 use rent::domain::{Copy, Rent, RentState};
 
-use crate::table::{Decided, Input, Reply};
+use crate::{
+    configurations::{self, Configuration},
+    table::{Decided, Input, Reply},
+};
 
 /// Something that somebody could get wrong.
 #[derive(Clone, std::marker::Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,23 @@ impl Defect {
         Self::CancelOverwritten,
         Self::OrderedSaidAgain,
     ];
+
+    /// Where it shows.
+    #[must_use]
+    pub fn shows_in(self) -> Configuration {
+        match self {
+            Self::ParcelNotHeld | Self::PostAnsweredFromReply | Self::DeafToRejections => {
+                configurations::reject()
+            }
+            Self::NoRentTombstone
+            | Self::NoDeliveryTombstone
+            | Self::CopyFreedAtOnce
+            | Self::HandOverAfterCancel
+            | Self::ReinstatedHearsCancels
+            | Self::CancelOverwritten
+            | Self::OrderedSaidAgain => configurations::defer(),
+        }
+    }
 
     /// What order makes of an input with this defect.
     pub(crate) fn in_order(self, row: &Order, input: Input, decided: Decided<Order>) -> Decided<Order> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -22,10 +23,26 @@ pub struct Outcome {
     pub time: Duration,
     /// Properties that were checked.
     pub properties: usize,
-    /// What does not hold, each with a counterexample in words; or what should be possible and is not.
-    pub breaches: Vec<(&'static str, String)>,
+    /// What does not hold.
+    pub breaches: Vec<Breach>,
     /// Every change that a context decides, and whether the checker came by it.
     pub changes: Vec<(&'static str, String, bool)>,
+}
+
+/// A property that does not hold.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    /// The property.
+    pub property: &'static str,
+    /// A way to where it does not hold, in words; `None` where something should be possible and never happens.
+    pub counterexample: Option<String>,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counterexample = self.counterexample.as_deref().unwrap_or("it never happens");
+        write!(f, "broken: {}\n{counterexample}", self.property)
+    }
 }
 
 /// Checks a configuration to its end.
@@ -48,13 +65,16 @@ fn check_all(threads: usize, lending: impl FnOnce() -> Lending) -> Outcome {
     let properties = lending.properties();
     let breaches = properties.iter().filter_map(|property| {
         let found = found.get(property.name);
-        match (&property.expectation, found) {
+        let counterexample = match (&property.expectation, found) {
             (Expectation::Always | Expectation::Eventually, Some(path)) => {
-                Some((property.name, describe::path(lending, path.clone())))
+                Some(describe::path(lending, path.clone()))
             }
-            (Expectation::Sometimes, None) => Some((property.name, "it never happens".to_owned())),
-            (Expectation::Always | Expectation::Eventually, None) | (Expectation::Sometimes, Some(_)) => None,
-        }
+            (Expectation::Sometimes, None) => None,
+            (Expectation::Always | Expectation::Eventually, None) | (Expectation::Sometimes, Some(_)) => {
+                return None;
+            }
+        };
+        Some(Breach { property: property.name, counterexample })
     });
     Outcome {
         steps: checker.state_count(),
@@ -70,8 +90,8 @@ fn check_all(threads: usize, lending: impl FnOnce() -> Lending) -> Outcome {
 /// Looks for a counterexample against one property while a defect is planted: its length, and it in words. Breadth
 /// first, so it is nearly the shortest.
 #[must_use]
-pub fn find(configuration: Configuration, defect: Defect, property: &'static str) -> Option<(usize, String)> {
-    let lending = Lending::with_defect(configuration, defect);
+pub fn find(defect: Defect, property: &'static str) -> Option<(usize, String)> {
+    let lending = Lending::with_defect(defect.shows_in(), defect);
     let only = HasDiscoveries::AnyOf(BTreeSet::from([property]));
     let checker = lending.checker().finish_when(only).spawn_bfs().join();
     let path = checker.discovery(property)?;

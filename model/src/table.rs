@@ -92,7 +92,7 @@ pub trait Row: Clone + PartialEq {
     fn version(&self) -> i64;
     /// The same row as if this were its first version: versions would only make rows differ that are alike.
     #[must_use]
-    fn as_new(self) -> Self;
+    fn unversioned(self) -> Self;
     /// Its state, for people.
     fn name(&self) -> String;
 }
@@ -154,7 +154,7 @@ impl<R: Row> Table<R> {
                 let Some(changed) = changed else { continue };
                 let expected = row.as_ref().map_or(0, R::version) + 1;
                 assert_eq!(changed.version(), expected, "{input:?} counts the version up");
-                let changed = changed.as_new();
+                let changed = changed.unversioned();
                 let known = rows.iter().position(|known| *known == changed).unwrap_or_else(|| {
                     rows.push(changed.clone());
                     to_ask.push_back(Some(changed));

@@ -90,7 +90,7 @@ fn same<R: Row + Debug>(
     let Step { row, says, .. } = table.step(from, input);
     let expected = table.row(row).cloned().map(expected);
     let context = format!("{:?}, {input:?}", table.row(from));
-    assert!(found.clone().map(R::as_new) == expected, "{context}: {found:?} is not {expected:?}");
+    assert!(found.clone().map(R::unversioned) == expected, "{context}: {found:?} is not {expected:?}");
     assert_eq!(said, says.as_slice(), "{context}");
 }
 
@@ -104,7 +104,7 @@ async fn said(outbox: &impl Outbox) -> Vec<Fact> {
 }
 
 fn lending() -> Lending {
-    Lending::new(configurations::small().swap_remove(0))
+    Lending::new(configurations::defer())
 }
 
 fn events() -> impl Iterator<Item = Input> {
