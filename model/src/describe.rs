@@ -6,7 +6,8 @@ use mypage::projection::Status;
 use stateright::Path;
 
 use crate::{
-    lending::{Action, Lending},
+    actions::Action,
+    lending::Lending,
     state::{Breach, Consumer, Post, State},
     table::{Row, Table},
 };

@@ -211,4 +211,11 @@ impl State {
     pub fn has(&self, breach: Breach) -> bool {
         self.breaches & breach as u8 != 0
     }
+
+    /// Notes a breach, where it happened.
+    pub(crate) fn note(&mut self, breach: Breach, happened: bool) {
+        if happened {
+            self.breaches |= breach as u8;
+        }
+    }
 }
