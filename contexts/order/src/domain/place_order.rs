@@ -1,8 +1,6 @@
 //! Place: take the request, and say what became of it.
 
-use super::order::{
-    Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version,
-};
+use super::order::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version};
 
 /// A request that has been read and found well formed.
 #[derive(Clone, Debug)]
