@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test lint bench fmt
+.PHONY: run test lint bench model fmt
 
 run: ## Run the library on this machine
 	$(CARGO) run --release
@@ -23,6 +23,9 @@ lint: ## What CI checks beside the tests
 
 bench: release ## Measure against baselines of the same run: a table and bench/results/latest.json
 	$(CARGO) run --release -p bench -- run
+
+model: ## Check the process of one order in every sequence: all configurations, as a table
+	nice -n 10 $(CARGO) run -p model
 
 fmt:
 	$(CARGO) fmt --all

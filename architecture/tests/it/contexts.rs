@@ -8,12 +8,16 @@ use crate::{
     tree::{self, Source, planted},
 };
 
-/// The only packages that know several contexts: the wiring, and what measures it.
-const KNOW_SEVERAL: [&str; 2] = ["rentalbook", "bench"];
+/// The only packages that know several contexts: the wiring, what measures it, and the model, which checks that the
+/// decisions of all of them together make a process. The model is built for nobody but its tests and `make model`.
+const KNOW_SEVERAL: [&str; 3] = ["rentalbook", "bench", "model"];
 
-/// What no context names: another one, the door before them, the program that wires them.
+/// What no context names: another one, the door before them, the program that wires them, what looks at all of them.
 fn strangers(context: &str) -> impl Iterator<Item = &'static str> {
-    CONTEXTS.into_iter().chain(["gateway", "rentalbook", "bench"]).filter(move |name| *name != context)
+    CONTEXTS
+        .into_iter()
+        .chain(["gateway", "rentalbook", "bench", "model"])
+        .filter(move |name| *name != context)
 }
 
 /// The context that a file is of.
@@ -61,6 +65,12 @@ fn know_several(packages: &[Package]) -> Vec<String> {
             .then(|| format!("{}/Cargo.toml: depends on {}", package.folder, known.join(" and ")))
     });
     several.collect()
+}
+
+/// Nobody depends on the model, not even a test: what it needs would be built for the program too.
+fn needs_the_model(packages: &[Package]) -> Vec<String> {
+    let needs = packages.iter().filter(|package| package.all_dependencies().any(|name| name == "model"));
+    needs.map(|package| format!("{}/Cargo.toml: depends on the model", package.folder)).collect()
 }
 
 /// The published language depends on nothing of ours.
@@ -111,6 +121,7 @@ fn a_context_names_no_other_context() {
 fn only_the_program_knows_several_contexts() {
     none_of(&know_several(&packages()));
     none_of(&contracts_know_nobody(&packages()));
+    none_of(&needs_the_model(&packages()));
 
     caught(
         &know_several(&graph::planted("gateway", "gateway", &["order", "axum", "rent"])),
@@ -119,6 +130,10 @@ fn only_the_program_knows_several_contexts() {
     caught(
         &contracts_know_nobody(&graph::planted("contracts", "contracts", &["platform-http"])),
         "platform-http",
+    );
+    caught(
+        &needs_the_model(&graph::planted("rentalbook", "apps/rentalbook", &["order", "model"])),
+        "the model",
     );
 }
 

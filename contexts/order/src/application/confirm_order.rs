@@ -6,7 +6,7 @@ use super::{
     OnRentUnavailable, Orders,
     ports::{AskRent, RentAnswer, Said, Save, Unavailable},
 };
-use crate::domain::{self, Decision, Fact, Order, OrderState, Rejection};
+use crate::domain::{self, Decision, Fact, Moment, Order, OrderState, Rejection};
 
 /// What came of one call to rent.
 pub(super) struct CallOutcome {
@@ -77,16 +77,25 @@ impl Orders {
     }
 
     pub(super) fn decide_answer(&self, order: &Order, answer: &RentAnswer) -> Decision {
-        let at = self.clock.now();
-        match (answer, self.policy.on_rent_unavailable) {
-            (RentAnswer::Confirmed, _) => domain::confirm_order(order, at),
-            (RentAnswer::Refused(reason), _) => {
-                domain::reject_order(order, Rejection::Rule(reason.clone()), at)
-            }
-            (RentAnswer::Unavailable(_), OnRentUnavailable::Defer) => domain::defer_order(order, at),
-            (RentAnswer::Unavailable(_), OnRentUnavailable::Reject) => {
-                domain::reject_order(order, Rejection::Unavailable, at)
-            }
+        decide_answer(order, answer, self.policy.on_rent_unavailable, self.clock.now())
+    }
+}
+
+/// What rent's answer, or its silence, means for the order. Pure, so that the model of the process asks this very
+/// function.
+#[must_use]
+pub fn decide_answer(
+    order: &Order,
+    answer: &RentAnswer,
+    on_unavailable: OnRentUnavailable,
+    at: Moment,
+) -> Decision {
+    match (answer, on_unavailable) {
+        (RentAnswer::Confirmed, _) => domain::confirm_order(order, at),
+        (RentAnswer::Refused(reason), _) => domain::reject_order(order, Rejection::Rule(reason.clone()), at),
+        (RentAnswer::Unavailable(_), OnRentUnavailable::Defer) => domain::defer_order(order, at),
+        (RentAnswer::Unavailable(_), OnRentUnavailable::Reject) => {
+            domain::reject_order(order, Rejection::Unavailable, at)
         }
     }
 }

@@ -12,6 +12,7 @@ mod resume_orders;
 use std::{sync::Arc, time::Duration};
 
 pub use cancel_order::{CancelError, CancelOrder};
+pub use confirm_order::decide_answer;
 pub use on_events::{Reaction, ReactionKind};
 pub use place_order::{PlaceError, PlaceOrder};
 pub use resume_orders::Resuming;

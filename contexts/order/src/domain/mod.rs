@@ -19,7 +19,7 @@ pub use on_handed_over::on_handed_over;
 pub use order::{
     Customer, Decision, Fact, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version,
 };
-pub use place_order::{Placement, place_order};
+pub use place_order::{PlaceAnswer, Placement, answer_placed, place_order};
 pub use reject_order::reject_order;
 
 #[cfg(test)]

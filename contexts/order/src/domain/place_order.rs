@@ -1,6 +1,6 @@
-//! Place: take the request.
+//! Place: take the request, and say what became of it.
 
-use super::order::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version};
+use super::order::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Rejection, Version};
 
 /// A request that has been read and found well formed.
 #[derive(Clone, Debug)]
@@ -33,5 +33,32 @@ pub fn place_order(placement: Placement) -> Order {
         version: Version(1),
         placed_at: at,
         changed_at: at,
+    }
+}
+
+/// What whoever has placed an order is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceAnswer<'a> {
+    /// It was confirmed.
+    Taken,
+    /// It is taken, and confirmed as soon as rent answers.
+    Deferred,
+    /// A rule of rent refuses it, in its words.
+    Refused(&'a str),
+    /// Nothing was rented: come back.
+    Unavailable,
+}
+
+/// The answer once the order's own call to rent is over, and to every repeat of the request. It follows from the
+/// committed order, never from what rent has said: a cancel, an event or another caller may have been faster.
+#[must_use]
+pub fn answer_placed(order: &Order) -> PlaceAnswer<'_> {
+    match &order.state {
+        OrderState::Ordered | OrderState::Shipped | OrderState::Cancelling | OrderState::Canceled => {
+            PlaceAnswer::Taken
+        }
+        OrderState::Pending => PlaceAnswer::Deferred,
+        OrderState::Rejected(Rejection::Rule(reason)) => PlaceAnswer::Refused(reason),
+        OrderState::Rejected(Rejection::Unavailable) => PlaceAnswer::Unavailable,
     }
 }

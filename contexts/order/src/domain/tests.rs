@@ -2,8 +2,8 @@
 
 use super::{
     CancelRefused, Customer, Decision, Fact, IdempotencyKey, Item, Moment, Order, OrderId, OrderState,
-    Placement, Rejection, cancel_order, confirm_order, defer_order, on_cancel_rejected, on_delivery_canceled,
-    on_handed_over, place_order, reject_order,
+    PlaceAnswer, Placement, Rejection, answer_placed, cancel_order, confirm_order, defer_order,
+    on_cancel_rejected, on_delivery_canceled, on_handed_over, place_order, reject_order,
 };
 
 const LATER: Moment = Moment(20);
@@ -188,4 +188,18 @@ fn items_customers_and_keys_are_checked_on_the_way_in() {
     for bad in ["", "a b", "열쇠", &"k".repeat(256)] {
         assert_eq!(IdempotencyKey::parse(bad), None, "{bad:?}");
     }
+}
+
+#[test]
+fn what_a_customer_is_told_follows_from_the_committed_order() {
+    let told = everywhere().map(|state| {
+        let order = an_order(state);
+        match answer_placed(&order) {
+            PlaceAnswer::Taken => "201".to_owned(),
+            PlaceAnswer::Deferred => "202".to_owned(),
+            PlaceAnswer::Refused(reason) => format!("409 {reason}"),
+            PlaceAnswer::Unavailable => "503".to_owned(),
+        }
+    });
+    assert_eq!(told, ["202", "201", "409 no", "503", "201", "201", "201"]);
 }

@@ -21,7 +21,10 @@ use crate::{
         CancelError, CancelOrder, Orders, PlaceError, PlaceOrder,
         ports::{PageError, PageQuery, SortField, Unavailable},
     },
-    domain::{CancelRefused, Customer, IdempotencyKey, Item, Order, OrderId, OrderState, Rejection, Version},
+    domain::{
+        CancelRefused, Customer, IdempotencyKey, Item, Order, OrderId, OrderState, PlaceAnswer, Version,
+        answer_placed,
+    },
 };
 
 static ORDERS: Resource = Resource {
@@ -180,24 +183,22 @@ async fn place_order(
     placed(&asked, &order)
 }
 
-/// The answer follows from the committed state, never from what rent has said.
+/// The answer as HTTP says it.
 fn placed(asked: &Asked, order: &Order) -> Result<Response, Problem> {
-    match &order.state {
-        OrderState::Ordered | OrderState::Shipped | OrderState::Cancelling | OrderState::Canceled => {
-            Ok(ORDERS.created(asked, &OrderView::from(order)))
-        }
-        OrderState::Pending => {
+    match answer_placed(order) {
+        PlaceAnswer::Taken => Ok(ORDERS.created(asked, &OrderView::from(order))),
+        PlaceAnswer::Deferred => {
             let mut response = ORDERS.created(asked, &OrderView::from(order));
             *response.status_mut() = StatusCode::ACCEPTED;
             Ok(response)
         }
-        OrderState::Rejected(Rejection::Rule(reason)) => {
+        PlaceAnswer::Refused(reason) => {
             let detail = format!("The request was refused: {reason}. It is kept as order {}.", order.id.0);
             Err(Problem::refused("order-rejected", "Order rejected", detail)
-                .with("reason", reason.as_str())
+                .with("reason", reason)
                 .with("orderId", order.id.0))
         }
-        OrderState::Rejected(Rejection::Unavailable) => Err(Problem::unavailable(
+        PlaceAnswer::Unavailable => Err(Problem::unavailable(
             "Rentals cannot be confirmed at the moment; nothing was rented.",
             RETRY_AFTER,
         )),
