@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use platform_event_bus::{BusError, EventBus, GroupPosition, NewRecord, Replay, Subscription};
+use platform_event_bus::{BusError, DeadLetters, EventBus, GroupPosition, NewRecord, Replay, Subscription};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -20,9 +20,6 @@ use crate::{
     replay::Reading,
     topics::{self, Asker, Ends, Look},
 };
-
-/// What the topic of dead letters is called, behind the name of its topic.
-const DEAD: &str = ".dlq";
 
 /// The event bus of a process. Clones share their connections.
 #[derive(Clone)]
@@ -56,7 +53,7 @@ impl KafkaBus {
     /// Where Kafka is unavailable.
     pub async fn check_topic(&self, topic: &str) -> Result<Vec<Unsuitable>, BusError> {
         let mut unsuitable = Vec::new();
-        for name in [topic.to_owned(), format!("{topic}{DEAD}")] {
+        for name in [topic.to_owned(), DeadLetters::topic_of(topic)] {
             let look = self.make(&name).await?;
             let within = self.shared.settings.answer_within;
             unsuitable.extend(topics::check(&*self.asker()?, &name, &look, within).await?);

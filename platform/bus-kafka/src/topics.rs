@@ -1,6 +1,11 @@
 //! Topics: what there is, what is missing, what does not fit.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use platform_event_bus::BusError;
 use rdkafka::{
@@ -102,6 +107,21 @@ fn look_at(found: &MetadataTopic) -> Look {
 
 /// Both ends of every partition as they are now; nothing where there is no such topic. Blocks.
 pub(crate) fn ends(asker: &Asker, topic: &str, within: Duration) -> KafkaResult<Vec<Ends>> {
+    let deadline = Instant::now() + within;
+    loop {
+        match try_ends(asker, topic, within) {
+            // A partition that was just added or is moving has its leader in a moment.
+            Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition,
+            )) if Instant::now() < deadline => thread::sleep(BETWEEN_LOOKS),
+            decided => return decided,
+        }
+    }
+}
+
+fn try_ends(asker: &Asker, topic: &str, within: Duration) -> KafkaResult<Vec<Ends>> {
     let look = look(asker, topic, within)?;
     let ends = look.partitions.into_iter().map(|partition| {
         let (low, high) = asker.inner().fetch_watermarks(topic, partition, within)?;

@@ -84,10 +84,16 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The dead letters of `topic`, on `<topic>.dlq`.
+    /// The dead letters of `topic`, on [`DeadLetters::topic_of`] it.
     #[must_use]
     pub fn new(bus: Arc<dyn EventBus>, topic: &str) -> Self {
-        Self { bus, topic: topic.to_owned(), dead_topic: format!("{topic}.dlq") }
+        Self { bus, topic: topic.to_owned(), dead_topic: Self::topic_of(topic) }
+    }
+
+    /// Where the dead letters of `topic` are kept: `<topic>.dlq`.
+    #[must_use]
+    pub fn topic_of(topic: &str) -> String {
+        format!("{topic}.dlq")
     }
 
     /// Sets a record aside.
