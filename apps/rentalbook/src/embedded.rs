@@ -7,7 +7,10 @@ use contracts::TOPIC;
 use delivery::application::Deliveries;
 use gateway::Upstream;
 use mypage::query::View as _;
-use order::{adapters::outbound::guarded_desk::GuardedDesk, application::Orders};
+use order::{
+    adapters::outbound::guarded_desk::GuardedDesk,
+    application::{Orders, ports::AlwaysOurs},
+};
 use platform_event_bus::{Consumer, Handler};
 use platform_http::{About, Health, HealthCheck, actuator};
 use platform_outbox::{Outbox, Relay};
@@ -230,7 +233,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         );
         let resuming = config.resuming;
         move |stopping: &Stopping| {
-            let resume = orders.clone().resume_orders(resuming);
+            let resume = orders.clone().resume_orders(resuming, Arc::new(AlwaysOurs));
             vec![consume(stopping), relay(stopping), stopping.end(resume)]
         }
     };
