@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use contracts::TOPIC;
 use gateway::{Behind, Upstream};
+use order::application::ports::AlwaysOurs;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     in_process_rent::InProcessRent,
     scratch::Scratch,
     service::Service,
-    services::{self, Base, Events, ready_when, ready_with},
+    services::{self, Base, Events, OrderParts, ready_when, ready_with},
     stores::{Stores, StoresError},
     tools::{Running, Toolbox},
 };
@@ -177,9 +178,13 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 
     let store = stores.orders.clone();
     let order_base = base(order_port, ready_when(move || store.is_ready()));
-    let desk = Arc::new(InProcessRent { rents, door: rent_door });
-    let (store, outbox) = (Arc::new(stores.orders.clone()), Arc::new(stores.orders.outbox()));
-    let order = services::order(order_base, store, outbox, desk, &events);
+    let parts = OrderParts {
+        store: Arc::new(stores.orders.clone()),
+        outbox: Arc::new(stores.orders.outbox()),
+        desk: Arc::new(InProcessRent { rents, door: rent_door }),
+        turn: Box::new(|| Arc::new(AlwaysOurs)),
+    };
+    let order = services::order(order_base, parts, &events);
 
     let store = stores.deliveries.clone();
     let delivery_base = base(delivery_port, ready_when(move || store.is_ready()));

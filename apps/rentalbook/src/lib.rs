@@ -5,6 +5,8 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod data_folder;
+#[cfg(feature = "distributed")]
+pub mod distributed;
 pub mod door;
 pub mod embedded;
 pub mod in_process_rent;

@@ -30,6 +30,12 @@ impl Scratch {
         scratch
     }
 
+    /// Where there is no data folder: in the system's own place for such files.
+    #[must_use]
+    pub fn elsewhere() -> Self {
+        Self { folder: std::env::temp_dir() }
+    }
+
     fn remove_leftovers(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;

@@ -10,7 +10,7 @@ use order::{
     adapters::outbound::guarded_desk::GuardedDesk,
     application::{
         Orders,
-        ports::{OrderStore, RentDesk},
+        ports::{OrderStore, RentDesk, Turn},
     },
 };
 use platform_event_bus::{Consumer, EventBus, Handler};
@@ -61,14 +61,21 @@ pub(crate) fn rents(config: &Config, store: Arc<dyn RentStore>) -> Rents {
     Rents::new(store, Arc::new(rent::adapters::outbound::clock::SystemClock), config.rents.clone())
 }
 
+/// What order needs.
+pub(crate) struct OrderParts {
+    /// Its store.
+    pub(crate) store: Arc<dyn OrderStore>,
+    /// What it says.
+    pub(crate) outbox: Arc<dyn Outbox>,
+    /// Rent.
+    pub(crate) desk: Arc<dyn RentDesk>,
+    /// Whose turn it is to resume orders, for every start anew: who has stopped does not wait for it.
+    pub(crate) turn: Box<dyn Fn() -> Arc<dyn Turn> + Send + Sync>,
+}
+
 /// 대여요청.
-pub(crate) fn order(
-    base: Base<'_>,
-    store: Arc<dyn OrderStore>,
-    outbox: Arc<dyn Outbox>,
-    desk: Arc<dyn RentDesk>,
-    events: &Events,
-) -> Service {
+pub(crate) fn order(base: Base<'_>, parts: OrderParts, events: &Events) -> Service {
+    let OrderParts { store, outbox, desk, turn } = parts;
     let desk = Arc::new(GuardedDesk::new(desk, Guard::new(base.config.rent_guard)));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
     let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
@@ -78,7 +85,7 @@ pub(crate) fn order(
     let relay = events.relay(outbox);
     let resuming = base.config.resuming;
     base.service("order", router, move |stopping| {
-        let resume = orders.clone().resume_orders(resuming);
+        let resume = orders.clone().resume_orders(resuming, turn());
         vec![consume(stopping), relay(stopping), stopping.end(resume)]
     })
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use platform_event_bus::{EventBus, Headers, NewRecord};
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 /// What one change says: a record that is not published yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// How many rows wait.
     async fn backlog(&self) -> Result<u64, OutboxError>;
+
+    /// How long the oldest of them has waited; `None` where there is none, or where the store does not know.
+    async fn oldest(&self) -> Result<Option<Duration>, OutboxError> {
+        Ok(None)
+    }
 }
 
 /// Publishes an outbox on a topic, woken by the commits that fill it.
@@ -81,6 +86,7 @@ impl Relay {
     /// Publishes for ever. May be dropped at any moment: what was not deleted is published again.
     pub async fn run(self) {
         let (mut published, mut deleted) = (0, 0);
+        let mut pauses = false;
         loop {
             // What is published and could not be deleted yet does not wait for the next event.
             let filled =
@@ -90,9 +96,17 @@ impl Relay {
                 Ok(()) => {
                     published = published.max(filled);
                     deleted = published;
+                    if std::mem::take(&mut pauses) {
+                        info!("publishing goes on");
+                    }
                 }
                 Err(reason) => {
-                    warn!(%reason, "publishing pauses, events wait in the outbox");
+                    // A line for each time that it pauses, and not for each attempt.
+                    if std::mem::replace(&mut pauses, true) {
+                        debug!(%reason, "publishing pauses still");
+                    } else {
+                        warn!(%reason, "publishing pauses, events wait in the outbox");
+                    }
                     sleep(PAUSE).await;
                 }
             }

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 /// A database that cannot be used. Nothing was changed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Not reached, or it does not let us in. A retry may help.
+    /// Not reached, or it does not let us in.
     #[error("the database {database} at {address} cannot be used: {reason}")]
     Unusable {
         /// The database.
@@ -16,6 +16,8 @@ pub enum OpenError {
         address: String,
         /// What it says.
         reason: String,
+        /// Whether waiting alone may help: not where it refuses us, or does not know the database.
+        passes: bool,
     },
     /// Written by a later program.
     #[error(
@@ -32,6 +34,51 @@ pub enum OpenError {
         /// Schema version of this program.
         known: u32,
     },
+}
+
+impl OpenError {
+    /// Whether waiting alone may help. Where not, somebody has to change something, here or in the database.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Unusable { passes, .. } => *passes,
+            Self::Newer { .. } => false,
+        }
+    }
+}
+
+/// A connection that could not be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreached {
+    pub(crate) reason: String,
+    /// Whether waiting alone may help.
+    pub(crate) passes: bool,
+}
+
+impl From<tokio_postgres::Error> for Unreached {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let passes = match error.code() {
+            Some(code) => !REFUSALS.contains(code),
+            // Of what it needs for connecting something is not there, such as a password that the server wants.
+            None => !error.to_string().starts_with("invalid configuration"),
+        };
+        Self { reason: text(&error), passes }
+    }
+}
+
+/// What the server says to those whom it will not let in: the wrong password, a user that it does not know, a database
+/// that is not there, a right that is missing.
+const REFUSALS: [SqlState; 4] = [
+    SqlState::INVALID_PASSWORD,
+    SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+    SqlState::INVALID_CATALOG_NAME,
+    SqlState::INSUFFICIENT_PRIVILEGE,
+];
+
+impl From<Unreached> for StoreError {
+    fn from(unreached: Unreached) -> Self {
+        Self(unreached.reason)
+    }
 }
 
 /// A read or a write that did not happen. A retry may help.

@@ -1,7 +1,14 @@
 //! Group commit: one task owns the writing connection, and one statement holds what gathered while the last one was
 //! committed. A lone write is committed at once.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -57,8 +64,29 @@ pub(crate) struct Writer {
     pub(crate) totals: Arc<Totals>,
     /// Told after each commit that has added to the outbox.
     pub(crate) said: Arc<Notify>,
+    pub(crate) counts: Arc<Counts>,
     /// When connecting has failed last, and why.
     pub(crate) away: Option<(Instant, StoreError)>,
+}
+
+/// How much was written.
+#[derive(Default)]
+pub(crate) struct Counts {
+    commits: AtomicU64,
+    saved: AtomicU64,
+}
+
+impl Counts {
+    /// Transactions, and changes that were saved.
+    pub(crate) fn get(&self) -> (u64, u64) {
+        (self.commits.load(Ordering::Relaxed), self.saved.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, saved: &SavedKeys) {
+        let saved = saved.inserted.len() + saved.updated.len();
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.saved.fetch_add(saved as u64, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
@@ -166,6 +194,9 @@ impl Writer {
         }
         let saving = session.statements.save(&session.client, self.table, session.slot, (&new, &changed));
         let saved = within(self.settings.answer_within, saving).await?;
+        if !(new.is_empty() && changed.is_empty()) {
+            self.counts.add(&saved);
+        }
         let is_saved =
             |change: &Change, begun: bool| begun && keys_of(&saved, change).contains(&change.row.key);
         let mut begun = begun.into_iter();

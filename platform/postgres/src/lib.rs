@@ -14,17 +14,22 @@ mod postgres;
 mod schema;
 mod secret;
 mod settings;
+mod standing;
 mod statements;
 mod table;
 mod totals;
+mod turn;
+mod watch;
 
 pub use change::{Change, Row, Saved};
 pub use error::{OpenError, StoreError};
 pub use outbox::PostgresOutbox;
 pub use postgres::Postgres;
 pub use schema::Migration;
-pub use secret::Secret;
+pub use secret::{Password, Secret};
 pub use settings::{Mistake, Settings, Tls};
+pub use standing::State;
 pub use table::{Column, Kind, Table, Value};
+pub use turn::Turn;
 
 pub use tokio_postgres;

@@ -12,6 +12,8 @@ pub(crate) enum Lock {
     Schema,
     /// The outbox, while one process publishes it.
     Outbox,
+    /// What one process at a time does.
+    Turn,
     /// A slot of the kept totals.
     Slot(i32),
 }
@@ -21,6 +23,7 @@ impl Lock {
         match self {
             Self::Schema => 1,
             Self::Outbox => 2,
+            Self::Turn => 3,
             Self::Slot(slot) => 1_000 + slot,
         }
     }
@@ -36,4 +39,10 @@ pub(crate) async fn wait_in_transaction(client: &Client, lock: Lock) -> Result<(
 pub(crate) async fn try_for_session(client: &Client, lock: Lock) -> Result<bool, tokio_postgres::Error> {
     let row = client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&OURS, &lock.name()]).await?;
     row.try_get(0)
+}
+
+/// Gives a lock of the session back.
+pub(crate) async fn give_back(client: &Client, lock: Lock) -> Result<(), tokio_postgres::Error> {
+    client.execute("SELECT pg_advisory_unlock($1, $2)", &[&OURS, &lock.name()]).await?;
+    Ok(())
 }

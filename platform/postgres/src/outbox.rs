@@ -11,7 +11,14 @@
 //! **One at a time.** The session that reads has the lock of the outbox. The server gives the lock to another
 //! process when the session ends, however that happens.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +37,7 @@ use crate::{
     error::Failure,
     locks::{self, Lock},
     pool::Readers,
+    standing::Standing,
 };
 
 /// Who has the outbox looks at least so often. Commits of this process wake it, and those of others, if they can.
@@ -40,6 +48,10 @@ const TRY_EVERY: Duration = Duration::from_millis(500);
 
 /// Who does not have it tells the one who has, at most so often.
 const TELL_EVERY: Duration = Duration::from_millis(15);
+
+/// Who has it says something at least so often, so that the server takes the lock only from a process that is frozen:
+/// publishing may take longer than the server waits for a word.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(2);
 
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -53,6 +65,7 @@ pub struct PostgresOutbox {
     readers: Readers,
     /// What this process has committed.
     said: Arc<Notify>,
+    standing: Arc<Standing>,
     session: tokio::sync::Mutex<Option<Arc<Session>>>,
     read: Mutex<Read>,
 }
@@ -64,7 +77,7 @@ struct Session {
     delete: Statement,
     /// What others have committed; and the end of the connection.
     news: Arc<Notify>,
-    has_the_lock: std::sync::atomic::AtomicBool,
+    has_the_lock: AtomicBool,
 }
 
 /// What was read and is not deleted: number and place, in their sequence.
@@ -76,29 +89,36 @@ struct Read {
 }
 
 impl PostgresOutbox {
-    pub(crate) fn new(settings: Settings, readers: Readers, said: Arc<Notify>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        readers: Readers,
+        said: Arc<Notify>,
+        standing: Arc<Standing>,
+    ) -> Self {
         let read = Read { rows: VecDeque::new(), last_number: 0, look_at_once: true };
-        Self { settings, readers, said, session: tokio::sync::Mutex::default(), read: Mutex::new(read) }
+        let session = tokio::sync::Mutex::default();
+        Self { settings, readers, said, standing, session, read: Mutex::new(read) }
     }
 
     /// The session, begun anew where it has ended. It has the lock if nobody else does.
     async fn session(&self) -> Result<Arc<Session>, StoreError> {
+        self.standing.check()?;
         let mut current = self.session.lock().await;
         let session = match current.as_ref().filter(|session| !session.client.is_closed()) {
             Some(session) => Arc::clone(session),
             None => {
                 *current = None;
-                Arc::clone(current.insert(Arc::new(Session::begin(&self.settings).await?)))
+                // With the session the lock is gone: what was read under it is somebody else's now.
+                self.read.lock().rows.clear();
+                Arc::clone(current.insert(Session::begin(&self.settings).await?))
             }
         };
         if !session.has_the_lock() {
             let trying = locks::try_for_session(&session.client, Lock::Outbox);
             if within(self.settings.answer_within, trying).await? {
-                session.has_the_lock.store(true, std::sync::atomic::Ordering::Relaxed);
-                // Whoever had it before may have read and deleted whatever it was.
-                let mut read = self.read.lock();
-                read.rows.clear();
-                read.look_at_once = true;
+                session.has_the_lock.store(true, Ordering::Relaxed);
+                // Whoever had it before may have left anything.
+                self.read.lock().look_at_once = true;
             }
         }
         Ok(session)
@@ -109,6 +129,12 @@ impl PostgresOutbox {
         let session = self.session().await?;
         let others = || StoreError("another process publishes this outbox".to_owned());
         session.has_the_lock().then_some(session).ok_or_else(others)
+    }
+
+    /// Where the rows up to the number `seq` are.
+    fn places_through(&self, seq: i64) -> Vec<i64> {
+        let read = self.read.lock();
+        read.rows.iter().take_while(|(number, _)| *number <= seq).map(|(_, place)| *place).collect()
     }
 
     /// A session that may be broken is not used again.
@@ -158,6 +184,7 @@ impl Outbox for PostgresOutbox {
                 Err(reason) => {
                     tracing::debug!(%reason, "the outbox waits for its database");
                     sleep(PAUSE).await;
+                    self.standing.ready().await;
                 }
             }
         }
@@ -192,14 +219,15 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn delete_through(&self, seq: i64) -> Result<(), OutboxError> {
-        let places: Vec<i64> = {
-            let read = self.read.lock();
-            read.rows.iter().take_while(|(number, _)| *number <= seq).map(|(_, place)| *place).collect()
-        };
+        if self.places_through(seq).is_empty() {
+            return Ok(());
+        }
+        let session = self.session().await?;
+        // A session that was begun anew has forgotten them: they are published again, by whoever has the lock.
+        let places = self.places_through(seq);
         if places.is_empty() {
             return Ok(());
         }
-        let session = self.locked().await?;
         let deleting = async { session.client.execute(&session.delete, &[&places]).await };
         if let Err(failure) = within(self.settings.answer_within, deleting).await {
             self.read.lock().look_at_once = true;
@@ -224,7 +252,7 @@ impl Outbox for PostgresOutbox {
 }
 
 impl Session {
-    async fn begin(settings: &Settings) -> Result<Self, StoreError> {
+    async fn begin(settings: &Settings) -> Result<Arc<Self>, StoreError> {
         let news = Arc::new(Notify::new());
         let client = connect(settings, Purpose::Relaying, Some(Arc::clone(&news))).await?;
         let beginning = async {
@@ -235,11 +263,24 @@ impl Session {
             Ok::<_, tokio_postgres::Error>((read, delete))
         };
         let (read, delete) = within(settings.answer_within, beginning).await?;
-        Ok(Self { client, read, delete, news, has_the_lock: false.into() })
+        let session = Arc::new(Self { client, read, delete, news, has_the_lock: AtomicBool::new(false) });
+        tokio::spawn(Self::give_signs_of_life(Arc::downgrade(&session)));
+        Ok(session)
+    }
+
+    /// For as long as anybody has the session.
+    async fn give_signs_of_life(session: Weak<Self>) {
+        loop {
+            sleep(SIGN_OF_LIFE_EVERY).await;
+            let Some(session) = session.upgrade() else { return };
+            if session.client.batch_execute("").await.is_err() {
+                return;
+            }
+        }
     }
 
     fn has_the_lock(&self) -> bool {
-        self.has_the_lock.load(std::sync::atomic::Ordering::Relaxed)
+        self.has_the_lock.load(Ordering::Relaxed)
     }
 }
 

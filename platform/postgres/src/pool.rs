@@ -1,17 +1,18 @@
 //! Connections for reading.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use tokio_postgres::{NoTls, Row, types::ToSql};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, NoTls, Row, types::ToSql};
 
 use crate::{
-    OpenError, Settings, StoreError,
+    Settings, StoreError,
     connect::{Purpose, config, within},
     error::{self, Failure},
-    schema::unusable,
+    standing::Standing,
 };
 
 /// Connections that are opened when they are needed and kept.
@@ -19,12 +20,35 @@ use crate::{
 pub(crate) struct Readers {
     pool: Pool,
     deadline: Duration,
+    standing: Arc<Standing>,
+}
+
+/// Connects with the password as it is at that moment.
+struct WithPassword(Settings);
+
+type Connected = Result<(Client, JoinHandle<()>), tokio_postgres::Error>;
+
+impl Connect for WithPassword {
+    fn connect(&self, plain: &Config) -> Pin<Box<dyn Future<Output = Connected> + Send + '_>> {
+        // Without a password that can be read the server says itself that it wants one.
+        let config = config(&self.0, Purpose::Reading).unwrap_or_else(|_| plain.clone());
+        Box::pin(async move {
+            let (client, connection) = config.connect(NoTls).await?;
+            let driving = tokio::spawn(async move {
+                // Whoever uses it is told of its end.
+                let _ = connection.await;
+            });
+            Ok((client, driving))
+        })
+    }
 }
 
 impl Readers {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, OpenError> {
+    pub(crate) fn new(settings: &Settings, standing: Arc<Standing>) -> Self {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config(settings, Purpose::Reading), NoTls, recycling);
+        let mut plain = Config::new();
+        plain.host(&settings.host).port(settings.port).dbname(&settings.database).user(&settings.user);
+        let manager = Manager::from_connect(plain, WithPassword(settings.clone()), recycling);
         let pool = Pool::builder(manager)
             .max_size(settings.connections)
             .runtime(Runtime::Tokio1)
@@ -34,17 +58,19 @@ impl Readers {
                 recycle: Some(settings.connect_within),
             })
             .build()
-            .map_err(|error| unusable(settings, error.to_string()))?;
-        Ok(Self { pool, deadline: settings.answer_within })
+            .expect("a pool fails only where its timeouts have no runtime");
+        Self { pool, deadline: settings.answer_within, standing }
     }
 
-    /// The rows of a statement that only reads; where it is `kept`, it is prepared once for each connection.
+    /// The rows of a statement that only reads; where it is `kept`, it is prepared once for each connection. While the
+    /// server is known to be away, nobody waits to find out.
     pub(crate) async fn query(
         &self,
         sql: &str,
         kept: bool,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
+        self.standing.check()?;
         match self.try_query(sql, kept, parameters).await {
             // The server was away meanwhile, and the pool did not know: another connection, and again.
             Err(Failure::Connection(_)) => {

@@ -1,30 +1,23 @@
 //! The handle of a store.
 
-use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
-    time::sleep,
+    sync::{Notify, mpsc, oneshot, watch},
+    task::AbortHandle,
 };
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    Change, Migration, OpenError, PostgresOutbox, Saved, Settings, StoreError, Table,
-    group_commit::{Call, Session, Writer, read_kept},
+    Change, Migration, OpenError, PostgresOutbox, Saved, Settings, State, StoreError, Table, Turn,
+    group_commit::{Call, Counts, Writer},
     ids::Ids,
     pool::Readers,
-    schema,
+    standing::Standing,
     totals::Totals,
+    turn::Until,
+    watch::{Schema, Watcher, Watching},
 };
-
-/// How old what is known of other processes may be.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A table in PostgreSQL with one writer in each process and many readers. Clones share it; the last one ends the
 /// writer.
@@ -40,11 +33,15 @@ struct Shared {
     totals: Arc<Totals>,
     ids: Ids,
     said: Arc<Notify>,
-    is_ready: AtomicBool,
+    counts: Arc<Counts>,
+    standing: Arc<Standing>,
+    /// The other end is the watcher's, who says whose turn it is.
+    turn: watch::Sender<Until>,
+    watcher: AbortHandle,
 }
 
 impl Postgres {
-    /// Brings the schema up to date and starts the writer; must be called in a runtime.
+    /// Brings the schema up to date, or says why it cannot; must be called in a runtime.
     ///
     /// `component` names the migrations; they are the component's whole history, oldest first.
     pub async fn open(
@@ -53,26 +50,61 @@ impl Postgres {
         migrations: &[Migration],
         table: &'static Table,
     ) -> Result<Self, OpenError> {
-        schema::migrate(settings, component, migrations).await?;
-        let (totals, said) = (Arc::new(Totals::default()), Arc::new(Notify::new()));
-        let session = Session::begin(settings, table, &totals, None).await;
-        let session = session.map_err(|StoreError(reason)| schema::unusable(settings, reason))?;
+        let schema = Schema { component, migrations: migrations.to_vec() };
+        let watching = Watching::begin(settings, Some(&schema)).await?;
+        let store = Self::begin(settings, None, Some(watching), table);
+        // It has answered a moment ago; where it is gone again, it is away like any other day.
+        store.shared.standing.first_look().await;
+        Ok(store)
+    }
+
+    /// The same for a server that need not be there: a task brings the schema up to date and begins as soon as it can,
+    /// and until then everybody is told at once that the store is away. [`Postgres::state`] says why.
+    #[must_use]
+    pub fn open_later(
+        settings: &Settings,
+        component: &'static str,
+        migrations: &[Migration],
+        table: &'static Table,
+    ) -> Self {
+        let schema = Schema { component, migrations: migrations.to_vec() };
+        Self::begin(settings, Some(schema), None, table)
+    }
+
+    fn begin(
+        settings: &Settings,
+        schema: Option<Schema>,
+        watching: Option<Watching>,
+        table: &'static Table,
+    ) -> Self {
+        let (totals, said, counts) = <(Arc<Totals>, Arc<Notify>, Arc<Counts>)>::default();
+        let standing = Arc::new(Standing::new(settings.database.clone()));
         let (writes, waiting) = mpsc::unbounded_channel();
         let writer = Writer {
             settings: settings.clone(),
             table,
             waiting,
-            session: Some(session),
+            session: None,
             totals: Arc::clone(&totals),
             said: Arc::clone(&said),
+            counts: Arc::clone(&counts),
             away: None,
         };
         tokio::spawn(writer.run());
-        let readers = Readers::new(settings)?;
-        let (settings, ids, is_ready) = (settings.clone(), Ids::new(), AtomicBool::new(true));
-        let shared = Arc::new(Shared { settings, writes, readers, totals, ids, said, is_ready });
-        tokio::spawn(Shared::look_around(Arc::downgrade(&shared)));
-        Ok(Self { shared })
+        let turn = watch::Sender::new(None);
+        let watcher = Watcher {
+            settings: settings.clone(),
+            schema,
+            totals: Arc::clone(&totals),
+            standing: Arc::clone(&standing),
+            turn: turn.clone(),
+            writes: writes.downgrade(),
+        };
+        let watcher = tokio::spawn(watcher.run(watching)).abort_handle();
+        let readers = Readers::new(settings, Arc::clone(&standing));
+        let (settings, ids) = (settings.clone(), Ids::new());
+        let shared = Shared { settings, writes, readers, totals, ids, said, counts, standing, turn, watcher };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Writes changes in one transaction that it may share with others, and returns when it is durable.
@@ -82,6 +114,7 @@ impl Postgres {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        self.shared.standing.check()?;
         let gone = || StoreError("the writer has ended".to_owned());
         let (reply, answer) = oneshot::channel();
         self.shared.writes.send(Call { changes, reply }).map_err(|_| gone())?;
@@ -125,42 +158,38 @@ impl Postgres {
     /// Whether the database has answered lately.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.shared.writes.is_closed() && self.shared.is_ready.load(Ordering::Relaxed)
+        self.shared.standing.is_ready()
+    }
+
+    /// How the database is, and why.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.standing.state()
+    }
+
+    /// How many transactions this process has committed, and how many changes they have saved.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.shared.counts.get()
     }
 
     /// The reading side of the outbox in this database. Of all processes, one has it at a time.
     #[must_use]
     pub fn outbox(&self) -> PostgresOutbox {
-        let Shared { settings, readers, said, .. } = &*self.shared;
-        PostgresOutbox::new(settings.clone(), readers.clone(), Arc::clone(said))
+        let Shared { settings, readers, said, standing, .. } = &*self.shared;
+        PostgresOutbox::new(settings.clone(), readers.clone(), Arc::clone(said), Arc::clone(standing))
     }
-}
 
-impl Shared {
-    /// Looks at the others' totals, as long as anybody has this store.
-    async fn look_around(shared: Weak<Self>) {
-        loop {
-            sleep(LOOK_EVERY).await;
-            let Some(shared) = shared.upgrade() else { return };
-            let kept = shared.readers.query("SELECT name, slot, n FROM totals", true, &[]).await;
-            let kept = kept.and_then(|rows| {
-                let kept: Result<_, _> = rows.iter().map(read_kept).collect();
-                kept.map_err(unreadable)
-            });
-            let is_ready = kept.is_ok();
-            if let Ok(kept) = kept {
-                shared.totals.look(kept);
-            }
-            if shared.is_ready.swap(is_ready, Ordering::Relaxed) != is_ready {
-                let database = &shared.settings.database;
-                tracing::warn!(database, is_ready, "the database has gone away or is back");
-            }
-        }
+    /// A place in the queue for what one process at a time does: there is one such thing in a database.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        Turn::new(self.shared.turn.subscribe())
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.watcher.abort();
         self.readers.close();
     }
 }

@@ -3,9 +3,9 @@
 use tokio_postgres::Client;
 
 use crate::{
-    OpenError, Settings, StoreError,
+    OpenError, Settings,
     connect::{Purpose, connect},
-    error,
+    error::Unreached,
     locks::{self, Lock},
 };
 
@@ -21,9 +21,9 @@ pub(crate) async fn migrate(
     component: &'static str,
     migrations: &[Migration],
 ) -> Result<(), OpenError> {
-    let unusable = |StoreError(reason)| unusable(settings, reason);
+    let unusable = |unreached| unusable(settings, unreached);
     let client = connect(settings, Purpose::Migrating, None).await.map_err(unusable)?;
-    let failed = |error: tokio_postgres::Error| unusable(StoreError(error::text(&error)));
+    let failed = |error: tokio_postgres::Error| unusable(error.into());
     // All of it or nothing: half a schema would be in everybody's way.
     client.batch_execute("BEGIN").await.map_err(failed)?;
     locks::wait_in_transaction(&client, Lock::Schema).await.map_err(failed)?;
@@ -62,7 +62,7 @@ async fn remember(client: &Client, component: &str, version: u32) -> Result<(), 
 }
 
 /// The sentence for a database that cannot be used.
-pub(crate) fn unusable(settings: &Settings, reason: String) -> OpenError {
+pub(crate) fn unusable(settings: &Settings, Unreached { reason, passes }: Unreached) -> OpenError {
     let Settings { host, port, database, .. } = settings;
-    OpenError::Unusable { database: database.clone(), address: format!("{host}:{port}"), reason }
+    OpenError::Unusable { database: database.clone(), address: format!("{host}:{port}"), reason, passes }
 }

@@ -1,8 +1,10 @@
 //! Where the database is, and how long it may take.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, path::Path, str::FromStr, time::Duration};
 
-use crate::Secret;
+use tokio_postgres::config::{Config, Host};
+
+use crate::{Password, Secret};
 
 /// How to reach a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,18 +18,23 @@ pub struct Settings {
     /// Who we are.
     pub user: String,
     /// What proves it, where the server asks.
-    pub password: Option<Secret>,
+    pub password: Password,
     /// Whether the way there is encrypted.
     pub tls: Tls,
-    /// Most connections for reading at once. Two more belong to the writer and to the relay.
+    /// Most connections for reading at once. Three more belong to the writer, to the relay, and to the one who looks
+    /// whether the server is there.
     pub connections: usize,
-    /// How long connecting may take, and waiting for a free connection.
+    /// How long connecting may take, waiting for a free connection, and the answer to the smallest question: later
+    /// the server counts as away.
     pub connect_within: Duration,
     /// How long a statement may take.
     pub answer_within: Duration,
 }
 
 /// Whether the way to the server is encrypted.
+///
+/// There is one way yet. Another one gets its variant here, its word in [`Settings::from_names`] (`_TLS`, and
+/// `sslmode` of a URL), and its connector where connections are made: the compiler leads to that place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tls {
@@ -43,7 +50,7 @@ impl Default for Settings {
             port: 5432,
             database: "postgres".to_owned(),
             user: "postgres".to_owned(),
-            password: None,
+            password: Password::None,
             tls: Tls::Disabled,
             connections: 8,
             connect_within: Duration::from_secs(2),
@@ -63,22 +70,25 @@ pub struct Mistake {
 }
 
 impl Settings {
-    /// Reads `<prefix>_HOST`, `_PORT`, `_DATABASE`, `_USER`, `_PASSWORD` or `_PASSWORD_FILE`, `_TLS` (`disabled`),
-    /// `_CONNECTIONS`, `_CONNECT_MS` and `_ANSWER_MS` from `lookup`; what is not set stays as in `defaults`.
+    /// Reads `<prefix>_URL` (`postgres://user:password@host:port/database`) and the single names `_HOST`, `_PORT`,
+    /// `_DATABASE`, `_USER`, `_PASSWORD` or `_PASSWORD_FILE`, `_TLS` (`disabled`), `_CONNECTIONS`, `_CONNECT_MS` and
+    /// `_ANSWER_MS` from `lookup`, which may look wherever it wants: environment, file, flags.
     ///
-    /// All mistakes are told at once.
+    /// A single name counts more than the same in the URL; what is set nowhere stays as in `defaults`. All mistakes
+    /// are told at once, and none of them shows a password.
     pub fn from_names(
         prefix: &str,
         defaults: &Self,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Mistake>> {
         let mut names = Names { prefix, lookup, mistakes: Vec::new() };
+        let defaults = &names.url(defaults);
         let settings = Self {
             host: names.text("HOST", &defaults.host),
             port: names.number("PORT", defaults.port, 1),
             database: names.text("DATABASE", &defaults.database),
             user: names.text("USER", &defaults.user),
-            password: names.password().or_else(|| defaults.password.clone()),
+            password: names.password().unwrap_or_else(|| defaults.password.clone()),
             tls: names.tls(defaults.tls),
             connections: names.number("CONNECTIONS", defaults.connections, 1),
             connect_within: names.millis("CONNECT_MS", defaults.connect_within),
@@ -129,20 +139,31 @@ impl<L: Fn(&str) -> Option<String>> Names<'_, L> {
         Duration::from_millis(self.number(name, default, 1))
     }
 
-    fn password(&mut self) -> Option<Secret> {
+    fn url(&mut self, defaults: &Settings) -> Settings {
+        let url = self.get("URL").unwrap_or_default();
+        if url.trim().is_empty() {
+            return defaults.clone();
+        }
+        from_url(url.trim(), defaults).unwrap_or_else(|reason| {
+            self.mistake("URL", reason);
+            defaults.clone()
+        })
+    }
+
+    fn password(&mut self) -> Option<Password> {
         match (self.get("PASSWORD"), self.get("PASSWORD_FILE")) {
             (Some(_), Some(_)) => {
                 self.mistake("PASSWORD", "is set beside PASSWORD_FILE: which of them is meant?");
                 None
             }
-            (Some(password), None) => Some(Secret::new(password)),
-            (None, Some(file)) => match Secret::read(Path::new(&file)) {
-                Ok(password) => Some(password),
-                Err(error) => {
+            (Some(password), None) => Some(Password::Text(Secret::new(password))),
+            (None, Some(file)) => {
+                // It is read again for every connection; a wrong name is told now.
+                if let Err(error) = Secret::read(Path::new(&file)) {
                     self.mistake("PASSWORD_FILE", format_args!("'{file}' cannot be read: {error}"));
-                    None
                 }
-            },
+                Some(Password::File(file.into()))
+            }
             (None, None) => None,
         }
     }
@@ -159,54 +180,37 @@ impl<L: Fn(&str) -> Option<String>> Names<'_, L> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Vec<Mistake>> {
-        let lookup =
-            |name: &str| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned());
-        Settings::from_names("STORE", &Settings::default(), lookup)
+/// What a URL says. The reason why it cannot be read does not repeat it: there may be a password in it.
+fn from_url(url: &str, defaults: &Settings) -> Result<Settings, &'static str> {
+    const FORM: &str = "is not of the form postgres://user:password@host:port/database";
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(FORM);
     }
-
-    #[test]
-    fn what_is_not_set_stays_as_it_is() {
-        assert_eq!(read(&[]), Ok(Settings::default()));
-        let found = read(&[("STORE_HOST", "db"), ("STORE_PORT", "5433"), ("STORE_ANSWER_MS", "700")]);
-        let expected = Settings {
-            host: "db".to_owned(),
-            port: 5433,
-            answer_within: Duration::from_millis(700),
-            ..Settings::default()
-        };
-        assert_eq!(found, Ok(expected));
+    let read = Config::from_str(url).map_err(|_| FORM)?;
+    let host = match read.get_hosts() {
+        [Host::Tcp(host)] => host.clone(),
+        [] => defaults.host.clone(),
+        _ => return Err("names more than one host, or a socket: one host is expected"),
+    };
+    if url.split_once('?').is_some_and(|(_, options)| options != "sslmode=disable") {
+        return Err("has options after '?', of which only sslmode=disable is known");
     }
-
-    #[test]
-    fn all_mistakes_are_told_at_once() {
-        let mistakes = read(&[
-            ("STORE_HOST", " "),
-            ("STORE_PORT", "0"),
-            ("STORE_CONNECTIONS", "many"),
-            ("STORE_TLS", "maybe"),
-            ("STORE_PASSWORD_FILE", "/nowhere/at/all"),
-        ])
-        .expect_err("five mistakes");
-        let names: Vec<_> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
-        let told = ["STORE_HOST", "STORE_PORT", "STORE_PASSWORD_FILE", "STORE_TLS", "STORE_CONNECTIONS"];
-        assert_eq!(names, told, "{mistakes:?}");
-        let both = [("STORE_PASSWORD", "a"), ("STORE_PASSWORD_FILE", "b")];
-        assert_eq!(read(&both).expect_err("which?").len(), 1);
+    let mut settings = Settings { host, ..defaults.clone() };
+    if let [port, ..] = read.get_ports() {
+        settings.port = *port;
     }
-
-    #[test]
-    fn a_password_is_read_from_a_file_and_never_shown() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "ge heim\n").expect("written");
-        let path = file.path().to_str().expect("a path");
-        let settings = read(&[("STORE_PASSWORD_FILE", path)]).expect("settings");
-        assert_eq!(settings.password, Some(Secret::new("ge heim")));
-        let shown = format!("{settings:?}");
-        assert!(shown.contains("***") && !shown.contains("heim"), "{shown}");
+    if let Some(database) = read.get_dbname() {
+        settings.database = database.to_owned();
     }
+    if let Some(user) = read.get_user() {
+        settings.user = user.to_owned();
+    }
+    if let Some(password) = read.get_password() {
+        let password = std::str::from_utf8(password).map_err(|_| "has a password that is no text")?;
+        settings.password = Password::Text(Secret::new(password));
+    }
+    Ok(settings)
 }
+
+#[cfg(test)]
+mod tests;

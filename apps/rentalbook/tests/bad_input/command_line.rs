@@ -34,7 +34,7 @@ fn a_mistake_on_the_command_line_is_told_in_one_sentence() {
         (&["--cors-origins", "library.example"], "\"library.example\" is not a web origin"),
         (&["--cors-origins", "https://library.example/"], "is not a web origin"),
         (&["--cors-origins", "*"], "\"*\" is not a web origin"),
-        (&["--trusted-proxies", "10.0.0.0/33"], "--trusted-proxies: `10.0.0.0/33` is neither"),
+        (&["--trusted-proxies", "10.0.0.0/33"], "`10.0.0.0/33` is neither"),
         (&["dance"], "'dance'"),
         (&["tools", "stop"], "<SERVICE>"),
         (&["tools", "stop", "everything"], "order, rent, delivery, mypage, gateway"),
@@ -62,7 +62,9 @@ fn several_mistakes_are_told_at_once() {
     ]);
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 5, "{said}");
-    for option in ["--time-zone", "--suspended-customers", "--cors-origins", "--trusted-proxies", "--order-port"] {
+    for option in
+        ["--time-zone", "--suspended-customers", "--cors-origins", "--trusted-proxies", "--order-port"]
+    {
         assert!(lines.iter().any(|line| line.contains(option)), "{option}: {said}");
     }
 }

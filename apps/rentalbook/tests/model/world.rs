@@ -21,7 +21,7 @@ use order::{
     adapters::outbound::memory::MemoryOrders,
     application::{
         CancelOrder, OnRentUnavailable, Orders, PlaceOrder, Policy, Resuming,
-        ports::{AskRent, OrderStore as _, RentAnswer, RentDesk},
+        ports::{AlwaysOurs, AskRent, OrderStore as _, RentAnswer, RentDesk},
     },
     domain::{Item, OrderId, OrderState, Rejection},
 };
@@ -303,7 +303,11 @@ impl World {
             max_pause: second,
             concurrency: 4,
         };
-        let _ = timeout(Duration::from_millis(500), self.orders.clone().resume_orders(resuming)).await;
+        let _ = timeout(
+            Duration::from_millis(500),
+            self.orders.clone().resume_orders(resuming, Arc::new(AlwaysOurs)),
+        )
+        .await;
     }
 
     /// Everything works and comes to rest.

@@ -1,8 +1,11 @@
 //! What order needs from outside.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -219,5 +222,35 @@ pub trait RentDesk: Send + Sync + 'static {
     /// Asks for several at once. The answers are in the order of the questions.
     async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
         join_all(asks.into_iter().map(|ask| self.confirm(ask))).await
+    }
+}
+
+/// Whose turn it is to resume orders: of all processes that have these orders, one at a time.
+#[async_trait]
+pub trait Turn: Send + Sync + 'static {
+    /// Whether other processes may have these orders, too.
+    fn is_shared(&self) -> bool;
+
+    /// Returns when it is ours, however long that takes.
+    async fn come(&self);
+
+    /// Returns when it is not ours any more, or nobody knows: whatever is under way is given up.
+    async fn over(&self);
+}
+
+/// The turn of a process that is the only one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AlwaysOurs;
+
+#[async_trait]
+impl Turn for AlwaysOurs {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn come(&self) {}
+
+    async fn over(&self) {
+        pending().await
     }
 }

@@ -1,13 +1,17 @@
 //! Resume what is pending: orders that were deferred and orders that a crash left behind are the same thing.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+    stream,
+};
 use tokio::time::sleep;
 
 use super::{
     OnRentUnavailable, Orders,
-    ports::{Due, Unavailable},
+    ports::{Due, Turn, Unavailable},
 };
 use crate::domain::Moment;
 
@@ -48,12 +52,26 @@ enum Round {
 }
 
 impl Orders {
-    /// Works for ever, oldest first. May be dropped at any moment.
-    pub async fn resume_orders(self, resuming: Resuming) {
-        let started = self.clock.now();
+    /// Works for ever, oldest first, while it is this process's turn. May be dropped at any moment.
+    ///
+    /// What is under way when the turn is over is dropped, too: asking rent again is safe, and of two who save the
+    /// same order one has a conflict. So two who both believe that it is their turn do no harm but work.
+    pub async fn resume_orders(self, resuming: Resuming, turn: Arc<dyn Turn>) {
+        // Before a process that is the only one began, no call can have been under way.
+        let alone_since = (!turn.is_shared()).then(|| self.clock.now());
+        loop {
+            turn.come().await;
+            match select(pin!(self.resume_on(alone_since, &resuming)), turn.over()).await {
+                Either::Left((never, _)) => match never {},
+                Either::Right(((), _)) => tracing::info!("it is not our turn any more to resume orders"),
+            }
+        }
+    }
+
+    async fn resume_on(&self, alone_since: Option<Moment>, resuming: &Resuming) -> Infallible {
         let (mut pause, mut probe) = (resuming.pause, 0);
         loop {
-            match self.resume_round(started, probe, &resuming).await {
+            match self.resume_round(alone_since, probe, resuming).await {
                 Ok(Round::Resumed) => (pause, probe) = (resuming.pause, 0),
                 Ok(Round::Nothing) => sleep(resuming.idle).await,
                 Ok(Round::RentAway) => {
@@ -71,13 +89,13 @@ impl Orders {
 
     async fn resume_round(
         &self,
-        started: Moment,
+        alone_since: Option<Moment>,
         probe: usize,
         resuming: &Resuming,
     ) -> Result<Round, Unavailable> {
-        // Before this worker began, no call of this process can have been under way.
         let grace = i64::try_from(resuming.grace.as_millis()).unwrap_or(i64::MAX);
-        let placed_before = started.max(Moment(self.clock.now().0 - grace));
+        let over_by_now = Moment(self.clock.now().0 - grace);
+        let placed_before = alone_since.map_or(over_by_now, |since| since.max(over_by_now));
         let mut due = self.store.due(Due { placed_before, limit: BATCH }).await?;
         if due.is_empty() {
             return Ok(Round::Nothing);

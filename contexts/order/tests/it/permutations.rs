@@ -7,7 +7,7 @@ use order::{
     adapters::outbound::memory::MemoryOrders,
     application::{
         CancelError, OnRentUnavailable, Orders, ReactionKind, Resuming,
-        ports::{Clock, OrderStore as _, RentAnswer},
+        ports::{AlwaysOurs, Clock, OrderStore as _, RentAnswer},
     },
     domain::{CancelRefused, Fact, Moment, OrderState, Rejection},
 };
@@ -210,7 +210,7 @@ impl World {
 async fn resume(store: &MemoryOrders, answer: RentAnswer, on_rent_unavailable: OnRentUnavailable) {
     let (store, desk) = (Arc::new(store.clone()), Arc::new(Desk::answering(answer)));
     let orders = Orders::new(store, desk, Arc::new(MuchLater), policy(on_rent_unavailable));
-    let round = orders.resume_orders(Resuming::default());
+    let round = orders.resume_orders(Resuming::default(), Arc::new(AlwaysOurs));
     // Nothing in it waits, so it gets to its pause at once.
     let _ = tokio::time::timeout(Duration::ZERO, round).await;
 }

@@ -6,7 +6,7 @@ use contracts::WireClock;
 use order::{
     adapters::outbound::postgres::PostgresOrders,
     application::{
-        OnRentUnavailable, PlaceError,
+        OnRentUnavailable, PlaceError, Resuming,
         ports::{Conflict, OrderStore, RentAnswer, Revocation, Save},
     },
     domain::{IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version},
@@ -172,4 +172,70 @@ async fn who_has_given_up_has_no_order() {
     assert_eq!(store.save(change).await, Ok(Err(Conflict)));
     assert_eq!(store.by_id(order.id).await, Ok(None));
     assert_eq!(store.pending(), 0);
+}
+
+/// How the worker goes about it, without waiting for young orders.
+fn at_once() -> Resuming {
+    Resuming { grace: Duration::ZERO, ..Resuming::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_order_is_resumed_once_over_processes_and_another_takes_over() {
+    let settings = settings(PostgresServer::shared());
+    let desk = Desk::answering(RentAnswer::Unavailable("away".to_owned()));
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        let store = a_process(&settings).await;
+        let orders = orders_on(store.clone(), &desk, policy(OnRentUnavailable::Defer));
+        for _ in 0..20 {
+            try_to_place(&orders).await.expect("deferred");
+        }
+        let worker = orders.resume_orders(at_once(), Arc::new(store.turn()));
+        workers.push((store, tokio::spawn(worker)));
+    }
+    let store = a_process(&settings).await;
+    until("somebody asks in vain", async || desk.asked().len() > 61).await;
+    // Those who wait for their turn do not ask: the probes of one come one after the other, with growing pauses.
+    desk.answers(RentAnswer::Confirmed);
+    let before = desk.asked().len();
+    until("confirmed", async || store.pending() == 0).await;
+    let mut asked = desk.asked_for().split_off(before);
+    asked.sort_unstable();
+    let all = asked.len();
+    asked.dedup();
+    assert_eq!(all, asked.len(), "each of them once");
+    assert!((59..=60).contains(&all), "one may have been asked for just before: {all}");
+
+    // Whoever has it goes, one after the other; the last one that is left goes on.
+    for rest in (0..3).rev() {
+        desk.answers(RentAnswer::Unavailable("away".to_owned()));
+        let orders = orders_on(store.clone(), &desk, policy(OnRentUnavailable::Defer));
+        try_to_place(&orders).await.expect("deferred");
+        desk.answers(RentAnswer::Confirmed);
+        let began = std::time::Instant::now();
+        until("confirmed", async || store.pending() == 0).await;
+        assert!(began.elapsed() < Duration::from_secs(8), "{rest} others: {:?}", began.elapsed());
+        let (gone, worker) = workers.remove(0);
+        worker.abort();
+        let _ = worker.await;
+        drop(gone);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_may_be_there_before_its_database() {
+    let server = PostgresServer::start();
+    let settings = settings(&server);
+    server.kill();
+    let store = PostgresOrders::open_later(&settings, WireClock::default());
+    let desk = Desk::answering(RentAnswer::Confirmed);
+    let orders = orders_on(store.clone(), &desk, policy(OnRentUnavailable::Defer));
+    let refused = tokio::time::timeout(Duration::from_secs(1), try_to_place(&orders));
+    let refused = refused.await.expect("at once").expect_err("away");
+    assert!(matches!(refused, PlaceError::Unavailable(_)), "{refused:?}");
+    assert!(!store.is_ready());
+    server.start_again();
+    until("ready", async || store.is_ready()).await;
+    assert_eq!(try_to_place(&orders).await.expect("an order").state, OrderState::Ordered);
+    assert_eq!(desk.asked_for().len(), 1);
 }

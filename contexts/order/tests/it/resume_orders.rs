@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+
 use order::{
     application::{
         OnRentUnavailable::{self, Defer, Reject},
         Orders, Resuming,
-        ports::{Clock, OrderStore as _, PageQuery, RentAnswer},
+        ports::{AlwaysOurs, Clock, OrderStore as _, PageQuery, RentAnswer, Turn},
     },
     domain::{Fact, Moment, Order, OrderId, OrderState},
 };
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::support::{
     BEGIN, Library, UNAVAILABLE, a_library, away, by_rule, cancel, orders_on, place, policy, refused, until,
@@ -38,7 +41,25 @@ fn a_worker_after_a_restart(library: &Library, on_rent_unavailable: OnRentUnavai
 
 fn work(orders: Orders) -> Worker {
     let resuming = Resuming { concurrency: 1, ..Resuming::default() };
-    Worker(tokio::spawn(orders.resume_orders(resuming)))
+    Worker(tokio::spawn(orders.resume_orders(resuming, Arc::new(AlwaysOurs))))
+}
+
+/// A turn that the test gives and takes, of one of many processes.
+struct Given(watch::Receiver<bool>);
+
+#[async_trait]
+impl Turn for Given {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn come(&self) {
+        self.0.clone().wait_for(|ours| *ours).await.expect("the test has the other end");
+    }
+
+    async fn over(&self) {
+        self.0.clone().wait_for(|ours| !*ours).await.expect("the test has the other end");
+    }
 }
 
 /// A second after everything that was placed before the restart.
@@ -150,7 +171,7 @@ async fn what_a_crash_left_pending_is_confirmed_after_the_restart() {
 #[tokio::test(start_paused = true)]
 async fn an_order_whose_own_call_may_be_under_way_is_left_alone_until_it_is_old() {
     let library = a_library(Defer, RentAnswer::Confirmed);
-    let worker = library.orders.clone().resume_orders(Resuming::default());
+    let worker = library.orders.clone().resume_orders(Resuming::default(), Arc::new(AlwaysOurs));
     let _worker = Worker(tokio::spawn(worker));
     tokio::time::sleep(Duration::from_millis(100)).await;
     library.desk.does(|_| std::future::pending());
@@ -247,8 +268,51 @@ async fn many_are_resumed_side_by_side_and_no_more_than_allowed() {
         }
     });
     let resuming = Resuming { concurrency: 8, ..Resuming::default() };
-    let _worker = Worker(tokio::spawn(library.orders.clone().resume_orders(resuming)));
+    let worker = library.orders.clone().resume_orders(resuming, Arc::new(AlwaysOurs));
+    let _worker = Worker(tokio::spawn(worker));
     until("confirmed", async || library.are_all(&OrderState::Ordered).await).await;
     assert_eq!(under_way.lock().1, 8);
     assert_eq!(library.asked_since(40).len(), 40, "each of them once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_has_the_turn_resumes_and_who_loses_it_stops_in_the_middle() {
+    let library = with_deferred_orders(3).await;
+    let under_way = Arc::new(());
+    let held = Arc::clone(&under_way);
+    library.desk.does(move |_| {
+        let held = Arc::clone(&held);
+        async move {
+            let _held = held;
+            std::future::pending().await
+        }
+    });
+    let (gives, given) = watch::channel(false);
+    let worker = library.orders.clone().resume_orders(Resuming::default(), Arc::new(Given(given)));
+    let _worker = Worker(tokio::spawn(worker));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(library.asked_since(3), [0; 0], "it is not its turn");
+
+    gives.send_replace(true);
+    until("asked", async || library.asked_since(3) == [1]).await;
+    gives.send_replace(false);
+    until("the call under way is dropped", async || Arc::strong_count(&under_way) == 2).await;
+    library.desk.answers(RentAnswer::Confirmed);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((library.asked_since(3).len(), library.store.pending()), (1, 3), "it has stopped");
+
+    gives.send_replace(true);
+    until("confirmed", async || library.are_all(&OrderState::Ordered).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_others_may_be_at_it_a_new_process_leaves_young_orders_alone() {
+    let library = with_leftovers(2).await;
+    let before = library.desk.asked().len();
+    let (store, desk) = (Arc::new(library.store.clone()), Arc::new(library.desk.clone()));
+    let (_gives, given) = watch::channel(true);
+    let orders = Orders::new(store, desk, Arc::new(Later), policy(Defer));
+    let _worker = Worker(tokio::spawn(orders.resume_orders(Resuming::default(), Arc::new(Given(given)))));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(library.asked_since(before), [0; 0], "another process may be asking for them right now");
 }

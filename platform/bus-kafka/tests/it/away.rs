@@ -83,8 +83,10 @@ async fn after_a_crash_of_the_broker_publishing_and_consuming_go_on_and_nothing_
         let expected: Vec<_> =
             (0..n).filter(|at| format!("key-{}", at % 5) == key).map(|at| at.to_string()).collect();
         assert_eq!(first_copies(&published, &key), expected, "the sequence of {key} on the topic");
-        until("all of the key is read", async || first_copies(&reader.records(), &key).len() == expected.len())
-            .await;
+        until("all of the key is read", async || {
+            first_copies(&reader.records(), &key).len() == expected.len()
+        })
+        .await;
         assert_eq!(first_copies(&reader.records(), &key), expected, "the sequence of {key} as it was read");
     }
     drop(waiting);

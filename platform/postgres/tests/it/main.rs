@@ -2,11 +2,15 @@
 
 mod doubt;
 mod group_commit;
+mod later;
 mod opening;
 mod outbox;
+mod passwords;
 mod plans;
 mod processes;
 mod restart;
+mod take_over;
+mod turn;
 
 use bytes::Bytes;
 use platform_event_bus::Headers;
@@ -44,6 +48,11 @@ fn settings(server: &PostgresServer, database: String) -> Settings {
 /// A process that uses the database.
 async fn a_store(settings: &Settings) -> Postgres {
     Postgres::open(settings, "notes", MIGRATIONS, &NOTES).await.expect("it opens")
+}
+
+/// The same, whether the database is there or not.
+fn a_store_later(settings: &Settings) -> Postgres {
+    Postgres::open_later(settings, "notes", MIGRATIONS, &NOTES)
 }
 
 /// Somebody else in the database.

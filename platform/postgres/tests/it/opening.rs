@@ -1,10 +1,8 @@
 use std::sync::Arc;
 
-use platform_outbox::Outbox as _;
-use platform_postgres::{OpenError, Postgres, Secret, Settings};
-use platform_testkit::postgres::PostgresServer;
+use platform_postgres::{OpenError, Postgres, Settings};
 
-use crate::{MIGRATIONS, NOTES, a_database, a_store, new, notes, save, settings};
+use crate::{MIGRATIONS, NOTES, a_database, a_store, new, notes, save};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_start_together_migrate_once() {
@@ -56,24 +54,4 @@ async fn what_is_not_there_is_said() {
     let nobody = Settings { port: 1, ..a_database() };
     let refused = Postgres::open(&nobody, "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
     assert!(refused.to_string().contains("127.0.0.1:1 cannot be used"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_server_may_demand_user_and_password() {
-    let server = PostgresServer::with_password("ge heim");
-    let with = |password: Option<&str>| Settings {
-        password: password.map(Secret::new),
-        ..settings(&server, "postgres".to_owned())
-    };
-    for wrong in [None, Some("falsch")] {
-        let refused = Postgres::open(&with(wrong), "notes", MIGRATIONS, &NOTES).await.err().expect("refused");
-        let told = format!("{refused} {refused:?}");
-        assert!(told.contains("password") && !told.contains("falsch"), "{told}");
-    }
-    let settings = with(Some("ge heim"));
-    assert!(!format!("{settings:?}").contains("heim"), "{settings:?}");
-    let store = a_store(&settings).await;
-    save(&store, new(1)).await.expect("saved");
-    assert_eq!(notes(&store).await.len(), 1);
-    assert_eq!(store.outbox().read(0, 10).await.expect("rows").len(), 1);
 }

@@ -60,6 +60,19 @@ impl PostgresDeliveries {
         Ok(Self { store, wire_clock })
     }
 
+    /// The same for a database that need not be there yet: until it is, everything is answered at once with
+    /// [`Unavailable`], and [`Postgres::state`] of [`Self::store`] says why.
+    #[must_use]
+    pub fn open_later(settings: &Settings, wire_clock: WireClock) -> Self {
+        Self { store: Postgres::open_later(settings, "delivery", MIGRATIONS, &TABLE), wire_clock }
+    }
+
+    /// What is below: how the database is, and how much was written.
+    #[must_use]
+    pub fn store(&self) -> &Postgres {
+        &self.store
+    }
+
     /// Whether the database answers.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -12,7 +12,9 @@ use super::{
     wire,
 };
 use crate::{
-    application::ports::{Conflict, Due, OrderStore, PageError, PageQuery, Save, SortField, Unavailable},
+    application::ports::{
+        Conflict, Due, OrderStore, PageError, PageQuery, Save, SortField, Turn, Unavailable,
+    },
     domain::{Customer, IdempotencyKey, Item, Moment, Order, OrderId, OrderState, Version},
 };
 
@@ -65,6 +67,19 @@ impl PostgresOrders {
         Ok(Self { store, wire_clock })
     }
 
+    /// The same for a database that need not be there yet: until it is, everything is answered at once with
+    /// [`Unavailable`], and [`Postgres::state`] of [`Self::store`] says why.
+    #[must_use]
+    pub fn open_later(settings: &Settings, wire_clock: WireClock) -> Self {
+        Self { store: Postgres::open_later(settings, "order", MIGRATIONS, &TABLE), wire_clock }
+    }
+
+    /// What is below: how the database is, and how much was written.
+    #[must_use]
+    pub fn store(&self) -> &Postgres {
+        &self.store
+    }
+
     /// Whether the database answers.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -75,6 +90,13 @@ impl PostgresOrders {
     #[must_use]
     pub fn outbox(&self) -> PostgresOutbox {
         self.store.outbox()
+    }
+
+    /// Whose turn it is to resume orders, of all processes on this database. It is waited for, or had, as long as it
+    /// exists.
+    #[must_use]
+    pub fn turn(&self) -> PostgresTurn {
+        PostgresTurn(self.store.turn())
     }
 
     fn change(&self, change: Save) -> Change {
@@ -92,6 +114,24 @@ impl PostgresOrders {
             below: pending_below.map(|most| (PENDING, most)),
             begin: revocation.map(|revocation| Box::new(move || revocation.begin()) as _),
         }
+    }
+}
+
+/// The turn of one of many processes; see [`PostgresOrders::turn`].
+pub struct PostgresTurn(platform_postgres::Turn);
+
+#[async_trait]
+impl Turn for PostgresTurn {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn come(&self) {
+        self.0.come().await;
+    }
+
+    async fn over(&self) {
+        self.0.over().await;
     }
 }
 

@@ -1,0 +1,191 @@
+//! The wiring for many processes: one replica of one service, on PostgreSQL, Kafka and Redis. Read it from top to
+//! bottom.
+
+use std::{sync::Arc, time::Duration};
+
+use contracts::{GROUPS, WireClock};
+use delivery::adapters::outbound::postgres::PostgresDeliveries;
+use gateway::{Behind, OriginError, Upstream};
+use mypage::adapters::outbound::redis::{RedisSettings, RedisView};
+use order::adapters::outbound::{http_rent::HttpRent, postgres::PostgresOrders};
+use platform_bus_kafka::{KafkaBus, KafkaSettings};
+use platform_http::client::{Client, ClientConfig, ReplicaState, ServiceAddress};
+use platform_postgres::Settings;
+use rent::adapters::outbound::postgres::PostgresRents;
+
+use crate::{
+    cli::{ServiceArg, Tool},
+    config::Config,
+    parts::Parts,
+    scratch::Scratch,
+    service::Service,
+    services::{self, Base, Events, OrderParts, ready_when, ready_with},
+    tools::{Outcome, Running, Toolbox},
+};
+
+/// Where the engines are.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    /// order's database.
+    pub orders: Settings,
+    /// rent's database.
+    pub rents: Settings,
+    /// delivery's database.
+    pub deliveries: Settings,
+    /// The bus.
+    pub kafka: KafkaSettings,
+    /// The topic of all events.
+    pub topic: String,
+    /// What the names of the consumer groups begin with.
+    pub group_prefix: String,
+    /// mypage's view.
+    pub redis: RedisSettings,
+}
+
+/// Where the services are: for order, which asks rent, and for the gateway, which asks all of them.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    /// 대여요청
+    pub order: ServiceAddress,
+    /// 대여
+    pub rent: ServiceAddress,
+    /// 배송
+    pub delivery: ServiceAddress,
+    /// 내 대여 현황
+    pub mypage: ServiceAddress,
+}
+
+/// How long relays and consumers gather between two batches: less burns the brokers' cores.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// One replica of `service`, not started yet; must be called in a runtime. Neither the engines nor the other services
+/// have to be there: what needs one waits for it.
+///
+/// # Errors
+/// Where one of the gateway's web origins is none.
+pub fn replica(
+    service: ServiceArg,
+    config: &Config,
+    engines: &Engines,
+    peers: &Peers,
+) -> Result<Service, OriginError> {
+    let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
+    let base = |port, health| Base { config, port, door: Arc::default(), health };
+    let clock = || config.wire_clock.clone();
+    let service = match service {
+        ServiceArg::Order => {
+            let store = PostgresOrders::open_later(&engines.orders, clock());
+            let desk = HttpRent::new(client(&peers.rent), config.rent_guard.deadline);
+            let (ready, taking_turns) = (store.clone(), store.clone());
+            let base = base(order_port, ready_when(move || ready.is_ready()));
+            let parts = OrderParts {
+                turn: Box::new(move || Arc::new(taking_turns.turn())),
+                outbox: Arc::new(store.outbox()),
+                store: Arc::new(store),
+                desk: Arc::new(desk),
+            };
+            services::order(base, parts, &engines.events())
+        }
+        ServiceArg::Rent => {
+            let store = PostgresRents::open_later(&engines.rents, clock());
+            let (ready, outbox) = (store.clone(), store.outbox());
+            let base = base(rent_port, ready_when(move || ready.is_ready()));
+            let rents = services::rents(config, Arc::new(store));
+            services::rent(base, rents, Arc::new(outbox), &engines.events())
+        }
+        ServiceArg::Delivery => {
+            let store = PostgresDeliveries::open_later(&engines.deliveries, clock());
+            let (ready, outbox) = (store.clone(), store.outbox());
+            let base = base(delivery_port, ready_when(move || ready.is_ready()));
+            services::delivery(base, Arc::new(store), Arc::new(outbox), &engines.events())
+        }
+        ServiceArg::Mypage => {
+            let view = Arc::new(RedisView::new(engines.redis.clone()));
+            let events = engines.events();
+            let base = base(mypage_port, ready_with(view.clone()));
+            let (kept, bus, topic) = (view.clone(), Arc::clone(&events.bus), engines.topic.clone());
+            services::mypage(base, view, Duration::ZERO, &events, move |stopping| {
+                let (kept, bus, topic) = (kept.clone(), Arc::clone(&bus), topic.clone());
+                vec![stopping.end(async move { kept.keep_complete(&*bus, &topic).await })]
+            })
+        }
+        ServiceArg::Gateway => {
+            let Peers { order, rent, delivery, mypage } = peers;
+            let all = [("orders", order), ("rents", rent), ("deliveries", delivery), ("mypages", mypage)];
+            let upstreams =
+                all.map(|(collection, at)| Upstream { collection, service: Behind::There(client(at)) });
+            services::gateway(base(gateway_port, ready_when(|| true)), gateway::router(upstreams.into()))?
+        }
+    };
+    // Whom a gateway lets in, its services let in: they take its word about the clients.
+    Ok(service.believing(config.trusted_proxies.clone()))
+}
+
+fn client(address: &ServiceAddress) -> Client {
+    Client::new(address, &ClientConfig::default())
+}
+
+/// Says what is wrong with the topic, where it is there and is not as it has to be.
+pub async fn check_topic(engines: &Engines) {
+    match engines.bus().check_topic(&engines.topic).await {
+        Ok(unsuitable) => {
+            for what in unsuitable {
+                tracing::error!(topic = engines.topic, "{what}");
+            }
+        }
+        Err(error) => tracing::warn!(topic = engines.topic, %error, "the topic is checked by the next start"),
+    }
+}
+
+/// Runs a tool on the library that runs in many processes.
+pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome {
+    let Peers { order, rent, delivery, mypage } = peers;
+    let clients = [order, rent, delivery, mypage].map(client);
+    let is_ready = |client: &Client| client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready);
+    let all_answer = move || clients.iter().all(is_ready);
+    let toolbox = Toolbox {
+        library: engines.parts(),
+        scratch: Scratch::elsewhere(),
+        running: Running::Elsewhere(Arc::new(all_answer)),
+    };
+    toolbox.run(tool).await
+}
+
+impl Engines {
+    fn bus(&self) -> KafkaBus {
+        KafkaBus::new(self.kafka.clone())
+    }
+
+    fn events(&self) -> Events {
+        Events {
+            bus: Arc::new(self.bus()),
+            topic: self.topic.clone(),
+            group_prefix: self.group_prefix.clone(),
+            gather: GATHER,
+        }
+    }
+
+    /// The library for its tools: they look at the engines, not at the services.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        // What was said is there already, so the clock does not matter.
+        let clock = WireClock::default;
+        let orders = PostgresOrders::open_later(&self.orders, clock());
+        let rents = PostgresRents::open_later(&self.rents, clock());
+        let deliveries = PostgresDeliveries::open_later(&self.deliveries, clock());
+        Parts {
+            outboxes: vec![
+                Arc::new(orders.outbox()),
+                Arc::new(rents.outbox()),
+                Arc::new(deliveries.outbox()),
+            ],
+            orders: Arc::new(orders),
+            rents: Arc::new(rents),
+            deliveries: Arc::new(deliveries),
+            view: Arc::new(RedisView::new(self.redis.clone())),
+            bus: Arc::new(self.bus()),
+            topic: self.topic.clone(),
+            groups: GROUPS.map(|group| format!("{}{group}", self.group_prefix)).into(),
+        }
+    }
+}
