@@ -243,6 +243,21 @@ impl Row {
         Self { order_id, known, item, customer, reason }
     }
 
+    /// The row with `facts` of its order, and whether that is another one than `before`. `None` without a row and
+    /// without facts.
+    #[must_use]
+    pub fn merged(before: Option<Self>, facts: &[OrderFact]) -> Option<(Self, bool)> {
+        let mut facts = facts.iter().cloned();
+        let (mut row, mut changed) = match before {
+            Some(row) => (row, false),
+            None => (Self::begin(facts.next()?), true),
+        };
+        for fact in facts {
+            changed |= row.learn(fact);
+        }
+        Some((row, changed))
+    }
+
     /// A row as a store has kept it; `None` if it has no fact, which no row has.
     #[must_use]
     pub fn restore(

@@ -10,4 +10,6 @@ pub mod inbound {
 pub mod outbound {
     pub mod memory;
     pub mod redb;
+    #[cfg(feature = "redis")]
+    pub mod redis;
 }

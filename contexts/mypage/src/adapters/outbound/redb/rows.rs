@@ -119,7 +119,7 @@ impl<'tx> Tables<'tx> {
     fn merge(&mut self, order_id: i64, facts: &[OrderFact]) -> Result<bool, redb::Error> {
         let before = self.rows.get(order_id)?.map(|stored| restore(order_id, stored.value())).transpose()?;
         let customer_before = before.as_ref().and_then(Row::customer).map(str::to_owned);
-        let Some((row, changed)) = merged(before, facts) else { return Ok(false) };
+        let Some((row, changed)) = Row::merged(before, facts) else { return Ok(false) };
         if changed {
             self.rows.insert(order_id, store(&row))?;
             self.index(order_id, customer_before.as_deref(), row.customer())?;
@@ -147,19 +147,6 @@ impl<'tx> Tables<'tx> {
     fn total_of(&self, customer: &str) -> Result<u64, redb::Error> {
         Ok(self.totals.get(customer)?.map_or(0, |total| total.value()))
     }
-}
-
-/// The row with `facts`, and whether that is another one than before. `None` without a row and without facts.
-fn merged(before: Option<Row>, facts: &[OrderFact]) -> Option<(Row, bool)> {
-    let mut facts = facts.iter().cloned();
-    let (mut row, mut changed) = match before {
-        Some(row) => (row, false),
-        None => (Row::begin(facts.next()?), true),
-    };
-    for fact in facts {
-        changed |= row.learn(fact);
-    }
-    Some((row, changed))
 }
 
 fn store(row: &Row) -> Stored<'_> {

@@ -1,11 +1,11 @@
-//! A text that is never shown, and where it comes from.
+//! Passwords: texts that are never shown, and where they come from.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-/// A password. It is in no log: neither `Debug` nor an error of this crate shows it.
+/// A password. It is in no log: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -23,7 +23,8 @@ impl Secret {
     }
 
     /// The text itself, for whoever has to present it.
-    pub(crate) fn expose(&self) -> &str {
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -48,7 +49,10 @@ pub enum Password {
 
 impl Password {
     /// What is to be presented now; a file that cannot be read is a sentence.
-    pub(crate) fn now(&self) -> Result<Option<Secret>, String> {
+    ///
+    /// # Errors
+    /// The sentence, which names the file and not what is in it.
+    pub fn now(&self) -> Result<Option<Secret>, String> {
         match self {
             Self::None => Ok(None),
             Self::Text(secret) => Ok(Some(secret.clone())),
@@ -56,5 +60,28 @@ impl Password {
                 .map(Some)
                 .map_err(|error| format!("the password file {} cannot be read: {error}", path.display())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let password = Password::Text(Secret::new("ge heim"));
+        assert_eq!(format!("{password:?}"), "Text(***)");
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let password = Password::File(file.path().to_owned());
+        for text in ["first", "second"] {
+            std::fs::write(file.path(), format!("{text}\n")).expect("written");
+            assert_eq!(password.now(), Ok(Some(Secret::new(text))));
+        }
+        drop(file);
+        assert!(password.now().expect_err("it is gone").contains("cannot be read"));
     }
 }
