@@ -57,6 +57,11 @@ impl Scene {
         self.folder.path()
     }
 
+    /// Where a service listens.
+    pub(crate) async fn address(&self, service: ServiceArg) -> std::net::SocketAddr {
+        self.library().address(service).await
+    }
+
     /// Stops the whole library and starts it again on the same folder.
     pub(crate) async fn restart(&mut self) {
         self.library.take().expect("the library runs").stop().await;
