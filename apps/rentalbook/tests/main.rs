@@ -6,6 +6,7 @@ mod harness;
 mod killing;
 mod limits;
 mod model;
+mod over_http;
 mod readme;
 mod replay;
 mod stories;

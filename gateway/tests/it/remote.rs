@@ -20,7 +20,11 @@ use platform_http::{
     Limits, ServerConfig,
     client::{Client, ClientConfig, ReplicaState, ServiceAddress},
 };
-use platform_testkit::{http::Answer, server::Server, until};
+use platform_testkit::{
+    http::Answer,
+    server::{Nobody, Server},
+    until,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -187,10 +191,10 @@ async fn a_post_is_never_sent_twice() {
 
 #[tokio::test]
 async fn a_post_goes_to_another_replica_where_it_could_not_be_sent() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = Nobody::there();
     let replica = Replica::start().await;
     for sent in 1..=10 {
-        let gateway = Gateway::before(&[nobody, replica.server.address()]).await;
+        let gateway = Gateway::before(&[nobody.address(), replica.server.address()]).await;
         assert_eq!(gateway.ask(a_post("once")).await.body, "4 bytes");
         assert_eq!(replica.calls(), sent);
     }

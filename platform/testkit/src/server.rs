@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
 };
 
@@ -58,5 +58,34 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// An address at which nobody listens, and nobody else can while this is held.
+#[derive(Debug)]
+pub struct Nobody {
+    address: SocketAddr,
+    _bound: TcpSocket,
+}
+
+impl Nobody {
+    /// On any port.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn there() -> Self {
+        let bind = || {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+            Ok::<_, std::io::Error>(Self { address: socket.local_addr()?, _bound: socket })
+        };
+        bind().unwrap_or_else(|error| panic!("no port: {error}"))
+    }
+
+    /// Where nobody is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }

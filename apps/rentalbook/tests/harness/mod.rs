@@ -66,6 +66,11 @@ impl<W: Wiring> SceneOn<W> {
         self.library.as_ref().expect("the library runs")
     }
 
+    /// Where a service listens.
+    pub(crate) async fn address(&self, service: ServiceArg) -> std::net::SocketAddr {
+        self.library().address(service).await
+    }
+
     /// Stops the whole library and starts it again on what it has kept.
     pub(crate) async fn restart(&mut self) {
         self.library.as_mut().expect("the library runs").restart().await;

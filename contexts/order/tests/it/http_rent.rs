@@ -30,6 +30,7 @@ use order::{
 use parking_lot::Mutex;
 use platform_http::client::{Client, ClientConfig, ServiceAddress};
 use platform_resilience::{Guard, GuardConfig};
+use platform_testkit::server::Nobody;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -239,8 +240,8 @@ async fn a_repeat_that_cannot_look_does_not_ask() {
 
 #[tokio::test]
 async fn nobody_there_is_an_answer_too() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let desk = HttpRent::new(client(nobody), Duration::from_secs(10));
+    let nobody = Nobody::there();
+    let desk = HttpRent::new(client(nobody.address()), Duration::from_secs(10));
     assert!(is_unavailable(&desk.confirm(a_question()).await));
     assert!(is_unavailable(&desk.confirm(again()).await));
 }

@@ -13,7 +13,10 @@ use axum::body::{Body, to_bytes};
 use axum::routing::{any, get};
 use http::{Request, StatusCode};
 use platform_http::client::{CallError, Client, ClientConfig, ReplicaState, ServiceAddress};
-use platform_testkit::{server::Server, until};
+use platform_testkit::{
+    server::{Nobody, Server},
+    until,
+};
 use tokio::time::Instant;
 
 /// A replica that counts what it is asked.

@@ -70,11 +70,11 @@ async fn a_post_whose_connection_breaks_is_never_sent_again() {
 
 #[tokio::test]
 async fn a_post_that_could_not_be_sent_goes_to_another_replica_with_its_body() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = Nobody::there();
     let server = Replica::start().await;
     for _ in 0..10 {
         // A new client, which does not know yet that nobody is there.
-        let client = client_of(&[nobody, server.address]);
+        let client = client_of(&[nobody.address(), server.address]);
         let parts = ["a ", "body ", "in parts"]
             .map(|part| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(part))));
         let body = Body::new(StreamBody::new(futures_util::stream::iter(parts)));
