@@ -106,15 +106,16 @@ fn a_request(key: Option<u8>, thing: u8) -> Wish {
 #[test]
 fn a_repeat_is_answered_with_the_same_order_and_after_a_refusal_for_silence_with_a_new_one() {
     for gathers in [false, true] {
-        let place = |call, wishes: &[Wish]| Step::Place { call, wishes: wishes.to_vec() };
-        let (one, other) = (a_request(Some(1), 1), a_request(Some(1), 0));
+        let (one, other, third) = (a_request(Some(1), 1), a_request(Some(1), 0), a_request(Some(0), 0));
+        let place =
+            |call, wishes: &[&Wish]| Step::Place { call, wishes: wishes.iter().copied().cloned().collect() };
         let steps = vec![
-            place(Call::NotReached, &[one.clone()]),
-            place(Call::DiedAfter, &[one.clone()]),
-            place(Call::Answered, &[one.clone(), other.clone(), one.clone()]),
-            place(Call::Answered, &[a_request(Some(0), 0), a_request(Some(0), 0), a_request(Some(0), 1)]),
+            place(Call::NotReached, &[&one]),
+            place(Call::DiedAfter, &[&one]),
+            place(Call::Answered, &[&one, &other, &one]),
+            place(Call::Answered, &[&third, &third, &a_request(Some(0), 1)]),
             Step::Resume { call: Call::Answered },
-            place(Call::Answered, &[other, one]),
+            place(Call::Answered, &[&other, &one]),
         ];
         let setting = Setting { rejects: true, gathers, ..Setting::default() };
         let (report, broken) = run(setting, steps, |_| ());
