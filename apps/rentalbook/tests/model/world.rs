@@ -1,5 +1,8 @@
 //! All contexts on fakes, with the test as their relay, their consumer loop and their network.
 
+mod keys;
+mod store;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -16,25 +19,29 @@ use delivery::{
     application::{Deliveries, HandOver, ports::DeliveryStore as _},
     domain::DeliveryState,
 };
+use futures_util::future::join_all;
 use mypage::adapters::outbound::memory::MemoryView;
 use order::{
     adapters::outbound::memory::MemoryOrders,
     application::{
-        CancelOrder, OnRentUnavailable, Orders, PlaceOrder, Policy, Resuming,
+        CancelOrder, OnRentUnavailable, Orders, Policy, Resuming,
         ports::{AlwaysOurs, AskRent, OrderStore as _, RentAnswer, RentDesk},
     },
-    domain::{Item, OrderId, OrderState, Rejection},
+    domain::{Order, OrderId, OrderState, Rejection},
 };
 use platform_event_bus::{EventBus as _, Handler, Headers, NewRecord, memory::MemoryBus};
 use rent::{
     adapters::outbound::memory::MemoryRents,
-    application::{ConfirmError, ConfirmRent, Rents, ports::RentStore as _},
+    application::{ConfirmError, ConfirmRent, Confirmed, Rents, ports::RentStore as _},
 };
 use rentalbook::{
     audit::{Audit, Report},
     parts::Parts,
 };
 use tokio::time::timeout;
+
+pub(super) use keys::Wish;
+use store::Yielding;
 
 const GROUPS: [&str; 4] = contracts::GROUPS;
 
@@ -88,40 +95,79 @@ struct Network {
 #[async_trait]
 impl RentDesk for Network {
     async fn confirm(&self, ask: AskRent) -> RentAnswer {
+        let answered = async |rents: &Rents| vec![rents.confirm_rent(command(ask)).await];
+        self.call(1, answered).await.remove(0)
+    }
+
+    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
+        let number = asks.len();
+        let commands = asks.into_iter().map(command).collect();
+        self.call(number, async |rents: &Rents| rents.confirm_rents(commands).await).await
+    }
+}
+
+impl Network {
+    /// One call, however many questions it carries: all of it gets there, or nothing.
+    async fn call(
+        &self,
+        questions: usize,
+        confirm: impl AsyncFnOnce(&Rents) -> Vec<Result<Confirmed, ConfirmError>>,
+    ) -> Vec<RentAnswer> {
+        let silence = |why: &str| vec![RentAnswer::Unavailable(why.to_owned()); questions];
         let call = *self.call.lock();
         match call {
-            Call::NotReached => return RentAnswer::Unavailable("not reached".to_owned()),
+            Call::NotReached => return silence("not reached"),
             Call::DiedBefore => return std::future::pending().await,
             Call::Answered | Call::AnswerLost | Call::DiedAfter => {}
         }
-        let command = ConfirmRent {
-            order_id: rent::domain::OrderId(ask.order_id.0),
-            customer: ask.customer.and_then(|customer| rent::domain::Customer::parse(customer.as_str())),
-            correlation_id: None,
-        };
-        let answer = match self.rents.confirm_rent(command).await {
-            Ok(_) => RentAnswer::Confirmed,
-            Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
-            Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
-        };
+        let answers = confirm(&self.rents).await.into_iter().map(answer).collect();
         match call {
-            Call::Answered => answer,
-            Call::AnswerLost => RentAnswer::Unavailable("the answer was lost".to_owned()),
+            Call::Answered => answers,
+            Call::AnswerLost => silence("the answer was lost"),
             Call::DiedAfter => std::future::pending().await,
             Call::NotReached | Call::DiedBefore => unreachable!("returned before"),
         }
     }
 }
 
+fn command(ask: AskRent) -> ConfirmRent {
+    ConfirmRent {
+        order_id: rent::domain::OrderId(ask.order_id.0),
+        customer: ask.customer.and_then(|customer| rent::domain::Customer::parse(customer.as_str())),
+        correlation_id: None,
+    }
+}
+
+fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
+    match answer {
+        Ok(_) => RentAnswer::Confirmed,
+        Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
+        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
+    }
+}
+
 /// What somebody was promised.
 #[derive(Clone, Debug, Default)]
 struct Promise {
-    answered: Option<OrderState>,
+    /// The first request's answer, and those of its repeats.
+    answered: Vec<OrderState>,
     cancel_accepted: bool,
     handed_over: bool,
 }
 
+/// How a library is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Setting {
+    /// Whether an order is refused where rent does not answer.
+    pub(super) rejects: bool,
+    /// Whether orders that are placed together ask rent together.
+    pub(super) gathers: bool,
+    /// A planted defect: the store forgets which order an Idempotency-Key is of.
+    pub(super) forgets_keys: bool,
+}
+
 pub(super) struct World {
+    setting: Setting,
     order_store: MemoryOrders,
     rent_store: MemoryRents,
     delivery_store: MemoryDeliveries,
@@ -133,10 +179,12 @@ pub(super) struct World {
     handlers: [Arc<dyn Handler>; 4],
     published: [usize; 3],
     promises: BTreeMap<OrderId, Promise>,
+    /// What was answered wrongly at once.
+    broken: Vec<String>,
 }
 
 impl World {
-    pub(super) fn new(rejects: bool) -> Self {
+    pub(super) fn new(setting: Setting) -> Self {
         let clock = Arc::new(Ticking::default());
         let (order_store, rent_store) = (MemoryOrders::default(), MemoryRents::default());
         let (delivery_store, view) = (MemoryDeliveries::default(), Arc::new(MemoryView::default()));
@@ -146,9 +194,12 @@ impl World {
         let deliveries = Deliveries::new(Arc::new(delivery_store.clone()), clock.clone());
         let network =
             Arc::new(Network { rents: rents.clone(), call: parking_lot::Mutex::new(Call::Answered) });
-        let on_rent_unavailable = if rejects { OnRentUnavailable::Reject } else { OnRentUnavailable::Defer };
+        let on_rent_unavailable =
+            if setting.rejects { OnRentUnavailable::Reject } else { OnRentUnavailable::Defer };
         let policy = Policy { on_rent_unavailable, ..Policy::default() };
-        let orders = Orders::new(Arc::new(order_store.clone()), network.clone(), clock, policy);
+        let store = Yielding { store: order_store.clone(), forgets_keys: setting.forgets_keys };
+        let orders = Orders::new(Arc::new(store), network.clone(), clock, policy);
+        let orders = if setting.gathers { orders.with_gathered_calls() } else { orders };
         let handlers: [Arc<dyn Handler>; 4] = [
             Arc::new(order::adapters::inbound::events::Events(orders.clone())),
             Arc::new(rent::adapters::inbound::events::Events(rents)),
@@ -156,6 +207,7 @@ impl World {
             Arc::new(mypage::adapters::inbound::events::Events(view.clone())),
         ];
         Self {
+            setting,
             order_store,
             rent_store,
             delivery_store,
@@ -167,26 +219,32 @@ impl World {
             handlers,
             published: [0; 3],
             promises: BTreeMap::new(),
+            broken: Vec::new(),
         }
     }
 
-    pub(super) async fn place(&mut self, call: Call, suspended: bool) {
+    /// Requests at the same moment.
+    pub(super) async fn place(&mut self, call: Call, wishes: &[Wish]) {
         *self.network.call.lock() = call;
-        let command = PlaceOrder {
-            item: Item::parse("COSMOS").expect("an item"),
-            customer: if suspended { order::domain::Customer::parse("suspended") } else { None },
-            idempotency_key: None,
-            correlation_id: None,
-        };
-        let placing = timeout(Duration::from_millis(1), self.orders.place_order(command)).await;
-        if let Ok(placed) = placing {
-            let order = placed.expect("the store is there");
-            self.promises.entry(order.id).or_default().answered = Some(order.state);
+        let before = self.all_orders().await;
+        let placing = wishes.iter().map(|wish| {
+            let placing = self.orders.place_order(wish.command());
+            timeout(Duration::from_millis(10), placing)
+        });
+        let answers: Vec<_> = join_all(placing).await.into_iter().map(Result::ok).collect();
+        let after = self.all_orders().await;
+        self.broken.extend(keys::broken(&before, &after, wishes, &answers));
+        for order in answers.into_iter().flatten().flatten() {
+            self.promises.entry(order.id).or_default().answered.push(order.state);
         }
+    }
+
+    async fn all_orders(&self) -> Vec<Order> {
+        self.order_store.scan(OrderId(0), 1000).await.expect("the store is there")
     }
 
     async fn an_order(&self, choice: usize) -> Option<OrderId> {
-        let all = self.order_store.scan(OrderId(0), 1000).await.expect("the store is there");
+        let all = self.all_orders().await;
         (!all.is_empty()).then(|| all[choice % all.len()].id)
     }
 
@@ -230,7 +288,8 @@ impl World {
         use order::domain::Fact;
         let mut events = Vec::new();
         for (id, said) in self.order_store.said() {
-            let item = Some("COSMOS".to_owned());
+            let order = self.order_store.by_id(id).await.expect("a store").expect("an order");
+            let item = Some(order.item.as_str().to_owned());
             let kind = match said.fact {
                 Fact::Ordered => EventKind::Ordered { item },
                 Fact::OrderDeferred => EventKind::OrderDeferred { item },
@@ -351,30 +410,47 @@ impl World {
 
     /// What was answered and did not come true.
     pub(super) async fn broken_promises(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        for order in self.order_store.scan(OrderId(0), 1000).await.expect("the store is there") {
+        let mut broken = self.broken.clone();
+        let orders = self.all_orders().await;
+        broken.extend(keys::of_two_orders(&orders));
+        for order in orders {
             let promise = self.promises.get(&order.id).cloned().unwrap_or_default();
             let parcel =
                 self.delivery_store.by_order(delivery::domain::OrderId(order.id.0)).await.expect("a store");
             let shipped = parcel.is_some_and(|parcel| parcel.state == DeliveryState::HandedOver);
-            let kept = match (&promise.answered, &order.state) {
-                _ if promise.handed_over => order.state == OrderState::Shipped && shipped,
-                _ if promise.cancel_accepted => order.state == OrderState::Canceled,
-                (Some(OrderState::Rejected(rejection)), state) => {
-                    *state == OrderState::Rejected(rejection.clone())
+            let state = &order.state;
+            let kept = match promise {
+                Promise { handed_over: true, .. } => *state == OrderState::Shipped && shipped,
+                Promise { cancel_accepted: true, .. } => *state == OrderState::Canceled,
+                Promise { ref answered, .. } if answered.is_empty() => {
+                    matches!(state, OrderState::Ordered | OrderState::Rejected(_))
                 }
-                // 202 ends confirmed, or in a stated refusal by a rule.
-                (Some(OrderState::Pending), state) => {
-                    matches!(state, OrderState::Ordered | OrderState::Rejected(Rejection::Rule(_)))
-                }
-                (Some(_), state) => *state == OrderState::Ordered,
-                (None, state) => matches!(state, OrderState::Ordered | OrderState::Rejected(_)),
+                Promise { ref answered, .. } => answered.iter().all(|answer| self.keeps(answer, state)),
             };
             if !kept {
-                broken.push(format!("{promise:?} became {:?}", order.state));
+                broken.push(format!("{promise:?} became {state:?}"));
             }
         }
         broken
+    }
+
+    /// Whether an order that was answered so may end so, where nobody has cancelled it and no courier came.
+    fn keeps(&self, answer: &OrderState, state: &OrderState) -> bool {
+        match answer {
+            OrderState::Rejected(_) => state == answer,
+            // 202 ends confirmed, or in a stated refusal: by a rule, or where a library that does not defer was killed
+            // before it had an answer.
+            OrderState::Pending => match state {
+                OrderState::Ordered | OrderState::Rejected(Rejection::Rule(_)) => true,
+                OrderState::Rejected(Rejection::Unavailable) => self.setting.rejects,
+                OrderState::Pending | OrderState::Cancelling | OrderState::Canceled | OrderState::Shipped => {
+                    false
+                }
+            },
+            OrderState::Ordered | OrderState::Cancelling | OrderState::Canceled | OrderState::Shipped => {
+                *state == OrderState::Ordered
+            }
+        }
     }
 }
 
