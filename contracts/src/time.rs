@@ -15,10 +15,15 @@ impl Timestamp {
         self.to_string()
     }
 
-    /// Reads RFC 3339 in any offset; `None` for anything else.
+    /// The beginning of the year 1, UTC. Somewhere on earth a moment before it has a year below zero, which RFC 3339
+    /// and `timestamp` have no digits for.
+    const FIRST: i64 = -62_135_596_800_000;
+
+    /// Reads RFC 3339 in any offset; `None` for anything else, and for moments before the year 1.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_millisecond()))
+        let moment = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+        (moment >= Self::FIRST).then_some(Self(moment))
     }
 
     fn moment(self) -> jiff::Timestamp {
@@ -105,6 +110,14 @@ mod tests {
         assert_eq!(at.to_rfc3339(), "2020-11-06T07:07:31.007Z");
         assert_eq!(Timestamp::from_rfc3339("2020-11-06T16:07:31.007+09:00"), Some(at));
         assert_eq!(Timestamp::from_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_moment_before_the_year_1_is_none() {
+        let first = "0001-01-01T00:00:00.000Z";
+        assert_eq!(Timestamp::from_rfc3339(first).map(Timestamp::to_rfc3339).as_deref(), Some(first));
+        assert_eq!(Timestamp::from_rfc3339("0001-01-01T00:00:00+00:01"), None);
+        assert_eq!(Timestamp::from_rfc3339("-000001-01-01T00:00:00Z"), None);
     }
 
     #[test]

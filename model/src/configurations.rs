@@ -129,7 +129,7 @@ pub fn small() -> Vec<Configuration> {
     let view = Configuration { view_listens: true, events_repeat: false, ..BASE };
     let counted = Configuration {
         policies: EITHER,
-        worker_calls: 2,
+        worker_calls: 1,
         bounds: Bounds::Counted(Bound { repeats: 0, ..BOUND }),
         events_repeat: false,
         ..BASE
@@ -149,6 +149,13 @@ pub fn big() -> Vec<Configuration> {
     vec![
         Configuration { name: "either, 4 calls at once", policies: EITHER, worker_calls: 3, ..BASE },
         Configuration { name: "view", policies: EITHER, view_listens: true, ..BASE },
+        Configuration {
+            name: "counted, no event repeated, 3 calls at once",
+            policies: EITHER,
+            bounds: Bounds::Counted(Bound { repeats: 0, ..BOUND }),
+            events_repeat: false,
+            ..counted.clone()
+        },
         Configuration { name: "counted, defer", ..counted.clone() },
         Configuration { name: "counted, reject", policies: REJECT, ..counted.clone() },
         Configuration { name: "counted, either", policies: EITHER, ..counted },
