@@ -9,11 +9,7 @@ use rdkafka::{
     consumer::ConsumerContext,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
-use tokio::{
-    sync::watch,
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::{KafkaSettings, Security};
@@ -147,7 +143,10 @@ impl ClientContext for Words {
         match (facility, level) {
             // Records are gone that the group has not read: what is left is read from its beginning.
             ("OFFSET", RDKafkaLogLevel::Warning) => {
-                error!(of, message, "the position of the group is not on the topic any more: records were lost");
+                error!(
+                    of,
+                    message, "the position of the group is not on the topic any more: records were lost"
+                );
             }
             // A broker that is away: whoever needs it is told, and says so.
             ("FAIL", _) | (_, RDKafkaLogLevel::Debug) => debug!(of, facility, message, "librdkafka"),

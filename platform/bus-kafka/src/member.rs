@@ -8,9 +8,7 @@ use platform_event_bus::{BusError, Record, Subscription};
 use rdkafka::{
     ClientContext,
     config::RDKafkaLogLevel,
-    consumer::{
-        BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
-    },
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 use tokio::{

@@ -167,8 +167,7 @@ async fn create(
     let new = NewTopic::new(topic, count, replication);
     let new = settings.into_iter().fold(new, |new, (setting, value)| new.set(setting, value));
     let new = new.set("min.insync.replicas", &in_sync);
-    let results =
-        asker.create_topics([&new], &options(within)).await.map_err(|error| unavailable(&error))?;
+    let results = asker.create_topics([&new], &options(within)).await.map_err(|error| unavailable(&error))?;
     for result in results {
         match result {
             Ok(_) => info!(topic, partitions, copies, "the topic was missing and is created"),
