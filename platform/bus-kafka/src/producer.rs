@@ -57,7 +57,7 @@ impl Producer {
             .await
             .map_err(|_| late(within))?
             .map_err(|error| unavailable(&error))?;
-        unfinished.is_finished();
+        unfinished.done();
         Ok(())
     }
 
@@ -102,7 +102,7 @@ struct Unfinished<'p> {
 }
 
 impl Unfinished<'_> {
-    fn is_finished(mut self) {
+    fn done(mut self) {
         self.native = None;
     }
 }
