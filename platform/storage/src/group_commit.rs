@@ -1,7 +1,10 @@
 //! Group commit: one thread owns the writing connection, and one transaction holds the writes that gathered while
 //! the last one was committed. No timer: a lone write is committed at once.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{
@@ -51,6 +54,20 @@ where
     }
 }
 
+/// Transactions that were begun, and writes that were committed in them.
+#[derive(Default)]
+pub(crate) struct Counts {
+    commits: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Counts {
+    /// Both.
+    pub(crate) fn get(&self) -> (u64, u64) {
+        (self.commits.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed))
+    }
+}
+
 /// The thread's state.
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
@@ -61,8 +78,8 @@ pub(crate) struct Writer {
     pub(crate) unpublished: Arc<Unpublished>,
     /// Told before and after each commit.
     pub(crate) readers: Arc<Readers>,
-    /// Counts commits.
-    pub(crate) commits: u64,
+    /// Counts commits and writes.
+    pub(crate) counts: Arc<Counts>,
     /// Where the callers wait, if it is known.
     pub(crate) runtime: Option<Handle>,
 }
@@ -100,6 +117,7 @@ impl Writer {
         let batch = Batch::default();
         batch.next_seq.set(self.next_seq);
         self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
+        self.counts.writes.fetch_add(writes.len() as u64, Ordering::Relaxed);
         self.next_seq = batch.next_seq.get();
         for (number, n) in batch.in_memory.take() {
             number.fetch_add(n, Ordering::Relaxed);
@@ -109,7 +127,7 @@ impl Writer {
     }
 
     fn try_commit(&mut self, writes: &mut Vec<Box<dyn Write>>, batch: &Batch) -> rusqlite::Result<()> {
-        self.commits += 1;
+        let commits = self.counts.commits.fetch_add(1, Ordering::Relaxed);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let tx = Tx::new(&transaction, batch);
         for write in writes.iter_mut() {
@@ -123,7 +141,7 @@ impl Writer {
             writes.push(late);
             ran?;
         }
-        write_totals(&transaction, &batch.totals.borrow(), self.commits % SLOTS)?;
+        write_totals(&transaction, &batch.totals.borrow(), commits % SLOTS)?;
         self.readers.before_commit();
         let committed = transaction.commit();
         self.readers.after_commit();

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     Migration, OpenError, SqliteOutbox, StorageError, Tx, error,
-    group_commit::{Waiting, Write, Writer},
+    group_commit::{Counts, Waiting, Write, Writer},
     outbox::Unpublished,
     readers::Readers,
     schema,
@@ -45,6 +45,7 @@ struct Shared {
     writer: Option<thread::JoinHandle<()>>,
     readers: Arc<Readers>,
     unpublished: Arc<Unpublished>,
+    counts: Arc<Counts>,
 }
 
 impl Sqlite {
@@ -80,13 +81,14 @@ impl Sqlite {
         let (writes, waiting) = mpsc::unbounded_channel();
         let unpublished = Arc::new(Unpublished::new(next_seq));
         let readers = Arc::new(Readers::new(path.to_owned()));
+        let counts = Arc::<Counts>::default();
         let writer = Writer {
             connection,
             waiting,
             next_seq,
             unpublished: Arc::clone(&unpublished),
             readers: Arc::clone(&readers),
-            commits: 0,
+            counts: Arc::clone(&counts),
             runtime: Handle::try_current().ok(),
         };
         let writer =
@@ -100,6 +102,7 @@ impl Sqlite {
             writer: Some(writer),
             readers,
             unpublished,
+            counts,
         };
         Ok((Self { shared: Arc::new(shared) }, settled))
     }
@@ -169,6 +172,12 @@ impl Sqlite {
                 .query_row([name], |row| row.get::<_, i64>(0))
         })
         .map(|n| u64::try_from(n).unwrap_or(0))
+    }
+
+    /// How many transactions this process has begun on the file, and how many writes were committed in them.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.shared.counts.get()
     }
 
     /// The reading side of the outbox in this file.
