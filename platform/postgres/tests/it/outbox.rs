@@ -131,8 +131,14 @@ async fn while_the_bus_is_away_events_wait_and_then_all_are_published_oldest_fir
         save(&store, new(id)).await.expect("saved");
     }
     assert_eq!(store.outbox().backlog().await.expect("a backlog"), 50);
+    until("the oldest has waited for a while", async || {
+        let oldest = store.outbox().oldest().await.expect("an age");
+        oldest.expect("there is one") > Duration::from_millis(300)
+    })
+    .await;
     bus.fail_publishing(None);
     drained(&store).await;
+    assert_eq!(store.outbox().oldest().await.expect("an age"), None);
     let keys: Vec<_> = published(&bus).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, (0..50).map(|id: i64| id.to_string()).collect::<Vec<_>>());
     relay.abort();
