@@ -11,10 +11,11 @@ use order::{
     adapters::outbound::guarded_desk::GuardedDesk,
     application::{Orders, ports::AlwaysOurs},
 };
-use platform_event_bus::{Consumer, Handler};
-use platform_http::{About, Health, HealthCheck, actuator};
+use platform_event_bus::{Consumed, Consumer, EventBus, Handler};
+use platform_http::{About, Health, HealthCheck, Scrape, actuator};
 use platform_outbox::{Outbox, Relay};
 use platform_resilience::Guard;
+use platform_telemetry::Meters;
 use rent::application::Rents;
 use tokio::task::JoinHandle;
 use tower::Layer as _;
@@ -26,6 +27,7 @@ use crate::{
     data_folder::{DataFolder, FolderError},
     door::Door,
     in_process_rent::InProcessRent,
+    meters,
     scratch::Scratch,
     service::{Service, Stopping, Task},
     stores::{Stores, StoresError},
@@ -178,6 +180,8 @@ impl Library {
 fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let doors: [Arc<Door>; 5] = Default::default();
     let [order_door, rent_door, delivery_door, mypage_door, gateway_door] = doors;
+    let [order_meters, rent_meters, delivery_meters, mypage_meters, gateway_meters] =
+        ["order", "rent", "delivery", "mypage", "gateway"].map(|service| Arc::new(Meters::new(service)));
 
     let clock = Arc::new(rent::adapters::outbound::clock::SystemClock);
     let rents = Rents::new(Arc::new(stores.rents.clone()), clock, config.rents.clone());
@@ -186,7 +190,8 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let deliveries = Deliveries::new(Arc::new(stores.deliveries.clone()), clock);
 
     let desk = InProcessRent { rents: rents.clone(), door: Arc::clone(&rent_door) };
-    let desk = GuardedDesk::new(Arc::new(desk), Guard::new(config.rent_guard));
+    let guard = Guard::new(config.rent_guard);
+    let desk = GuardedDesk::new(Arc::new(desk), guard.clone());
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
     let orders = Orders::new(Arc::new(stores.orders.clone()), Arc::new(desk), clock, config.orders)
         .with_gathered_calls();
@@ -197,18 +202,33 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let mypage_router = mypage::adapters::inbound::rest::router(stores.view.clone());
     // A service is ready when its own store answers; what others do is their readiness.
     let store = stores.orders.clone();
-    let order_router = with_surroundings(order_router, "order", config, ready_when(move || store.is_ready()));
+    let order_router =
+        with_surroundings(order_router, "order", config, ready_when(move || store.is_ready()), &order_meters);
     let store = stores.rents.clone();
-    let rent_router = with_surroundings(rent_router, "rent", config, ready_when(move || store.is_ready()));
+    let rent_router =
+        with_surroundings(rent_router, "rent", config, ready_when(move || store.is_ready()), &rent_meters);
     let store = stores.deliveries.clone();
-    let delivery_router =
-        with_surroundings(delivery_router, "delivery", config, ready_when(move || store.is_ready()));
+    let delivery_router = with_surroundings(
+        delivery_router,
+        "delivery",
+        config,
+        ready_when(move || store.is_ready()),
+        &delivery_meters,
+    );
     let view = stores.view.clone();
     let health = HealthCheck::new(move || {
         let view = view.clone();
         async move { if view.ready().await.is_ok() { Health::up() } else { Health::down() } }
     });
-    let mypage_router = with_surroundings(mypage_router, "mypage", config, health);
+    let mypage_router = with_surroundings(mypage_router, "mypage", config, health, &mypage_meters);
+
+    meters::of_orders(&order_meters, Arc::new(stores.orders.clone()), guard);
+    let store = stores.orders.clone();
+    meters::of_commits(&order_meters, move || store.commits());
+    let store = stores.rents.clone();
+    meters::of_commits(&rent_meters, move || store.commits());
+    let store = stores.deliveries.clone();
+    meters::of_commits(&delivery_meters, move || store.commits());
 
     let upstreams = vec![
         an_upstream("orders", &order_router, &order_door),
@@ -217,7 +237,8 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         an_upstream("mypages", &mypage_router, &mypage_door),
     ];
     let gateway_router = gateway::router(upstreams, &config.cors_origins)?;
-    let gateway_router = with_surroundings(gateway_router, "gateway", config, ready_when(|| true));
+    let gateway_router =
+        with_surroundings(gateway_router, "gateway", config, ready_when(|| true), &gateway_meters);
 
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] =
         config.ports.map(|port| SocketAddr::new(config.bind, port));
@@ -225,11 +246,12 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         let (consume, relay) = (
             consumer(
                 stores,
+                &order_meters,
                 "order",
                 Arc::new(order::adapters::inbound::events::Events(orders.clone())),
                 Duration::ZERO,
             ),
-            relay(stores, Arc::new(stores.orders.outbox())),
+            relay(stores, &order_meters, Arc::new(stores.orders.outbox())),
         );
         let resuming = config.resuming;
         move |stopping: &Stopping| {
@@ -241,11 +263,12 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         let (consume, relay) = (
             consumer(
                 stores,
+                &rent_meters,
                 "rent",
                 Arc::new(rent::adapters::inbound::events::Events(rents)),
                 Duration::ZERO,
             ),
-            relay(stores, Arc::new(stores.rents.outbox())),
+            relay(stores, &rent_meters, Arc::new(stores.rents.outbox())),
         );
         move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
@@ -253,17 +276,19 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         let (consume, relay) = (
             consumer(
                 stores,
+                &delivery_meters,
                 "delivery",
                 Arc::new(delivery::adapters::inbound::events::Events(deliveries)),
                 Duration::ZERO,
             ),
-            relay(stores, Arc::new(stores.deliveries.outbox())),
+            relay(stores, &delivery_meters, Arc::new(stores.deliveries.outbox())),
         );
         move |stopping: &Stopping| vec![consume(stopping), relay(stopping)]
     };
     let mypage_tasks = {
         let consume = consumer(
             stores,
+            &mypage_meters,
             "mypage",
             Arc::new(mypage::adapters::inbound::events::Events(stores.view.clone())),
             SETTLE_VIEW,
@@ -282,11 +307,13 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 /// A consumer of `group` for every start of its service.
 fn consumer(
     stores: &Stores,
+    meters: &Meters,
     group: &'static str,
     handler: Arc<dyn Handler>,
     settle_after: Duration,
 ) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
-    let bus = Arc::new(stores.bus.clone());
+    let (bus, consumed) = (Arc::new(stores.bus.clone()), Arc::<Consumed>::default());
+    meters::of_group(meters, bus.clone() as Arc<dyn EventBus>, group, &consumed);
     move |stopping| {
         let consumer = Consumer {
             bus: bus.clone(),
@@ -296,14 +323,20 @@ fn consumer(
             batch: BATCH,
             gather: GATHER,
             settle_after,
+            consumed: Arc::clone(&consumed),
         };
         Box::pin(consumer.run(stopping.clone().told()))
     }
 }
 
 /// A relay of `outbox` for every start of its service.
-fn relay(stores: &Stores, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
+fn relay(
+    stores: &Stores,
+    meters: &Meters,
+    outbox: Arc<dyn Outbox>,
+) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
     let bus = Arc::new(stores.bus.clone());
+    meters::of_outbox(meters, &outbox, false);
     move |stopping| {
         let relay =
             Relay { outbox: Arc::clone(&outbox), bus: bus.clone(), topic: TOPIC.to_owned(), gather: GATHER };
@@ -324,9 +357,22 @@ fn ready_when(is_ready: impl Fn() -> bool + Send + Sync + 'static) -> HealthChec
     })
 }
 
-/// What every service has around its resources: actuator, limits, request id.
-fn with_surroundings(router: Router, name: &'static str, config: &Config, health: HealthCheck) -> Router {
+/// What every service has around its resources: actuator, limits, request id, metrics.
+fn with_surroundings(
+    router: Router,
+    name: &'static str,
+    config: &Config,
+    health: HealthCheck,
+    meters: &Arc<Meters>,
+) -> Router {
     let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
-    let limited = config.limits.layer(router.merge(actuator(about, health)));
+    let read = Arc::clone(meters);
+    let scrape = Scrape::new(move || {
+        let meters = Arc::clone(&read);
+        async move { meters.text().await }
+    });
+    let limited = config.limits.layer(router.merge(actuator(about, health, scrape)));
+    let in_flight = limited.in_flight();
+    meters::of_requests(meters, &limited.requests(), move || in_flight.count());
     Router::new().fallback_service(limited)
 }

@@ -8,6 +8,7 @@ pub mod data_folder;
 pub mod door;
 pub mod embedded;
 pub mod in_process_rent;
+pub mod meters;
 pub mod scratch;
 pub mod service;
 pub mod stores;
