@@ -70,14 +70,15 @@ pub fn replica(
     peers: &Peers,
 ) -> Result<Service, OriginError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base = |port, health| Base { config, port, door: Arc::default(), health };
+    let base = |port, health, commits| Base { config, port, door: Arc::default(), health, commits };
     let clock = || config.wire_clock.clone();
     let service = match service {
         ServiceArg::Order => {
             let store = PostgresOrders::open_later(&engines.orders, clock());
             let desk = HttpRent::new(client(&peers.rent), config.rent_guard.deadline);
-            let (ready, taking_turns) = (store.clone(), store.clone());
-            let base = base(order_port, ready_when(move || ready.is_ready()));
+            let (ready, written, taking_turns) = (store.clone(), store.clone(), store.clone());
+            let ready = ready_when(move || ready.is_ready());
+            let base = base(order_port, ready, Some(Arc::new(move || written.store().commits())));
             let parts = OrderParts {
                 turn: Box::new(move || Arc::new(taking_turns.turn())),
                 outbox: Arc::new(store.outbox()),
@@ -88,21 +89,23 @@ pub fn replica(
         }
         ServiceArg::Rent => {
             let store = PostgresRents::open_later(&engines.rents, clock());
-            let (ready, outbox) = (store.clone(), store.outbox());
-            let base = base(rent_port, ready_when(move || ready.is_ready()));
+            let (ready, written, outbox) = (store.clone(), store.clone(), store.outbox());
+            let ready = ready_when(move || ready.is_ready());
+            let base = base(rent_port, ready, Some(Arc::new(move || written.store().commits())));
             let rents = services::rents(config, Arc::new(store));
             services::rent(base, rents, Arc::new(outbox), &engines.events())
         }
         ServiceArg::Delivery => {
             let store = PostgresDeliveries::open_later(&engines.deliveries, clock());
-            let (ready, outbox) = (store.clone(), store.outbox());
-            let base = base(delivery_port, ready_when(move || ready.is_ready()));
+            let (ready, written, outbox) = (store.clone(), store.clone(), store.outbox());
+            let ready = ready_when(move || ready.is_ready());
+            let base = base(delivery_port, ready, Some(Arc::new(move || written.store().commits())));
             services::delivery(base, Arc::new(store), Arc::new(outbox), &engines.events())
         }
         ServiceArg::Mypage => {
             let view = Arc::new(RedisView::new(engines.redis.clone()));
             let events = engines.events();
-            let base = base(mypage_port, ready_with(view.clone()));
+            let base = base(mypage_port, ready_with(view.clone()), None);
             let (kept, bus, topic) = (view.clone(), Arc::clone(&events.bus), engines.topic.clone());
             services::mypage(base, view, Duration::ZERO, &events, move |stopping| {
                 let (kept, bus, topic) = (kept.clone(), Arc::clone(&bus), topic.clone());
@@ -114,7 +117,10 @@ pub fn replica(
             let all = [("orders", order), ("rents", rent), ("deliveries", delivery), ("mypages", mypage)];
             let upstreams =
                 all.map(|(collection, at)| Upstream { collection, service: Behind::There(client(at)) });
-            services::gateway(base(gateway_port, ready_when(|| true)), gateway::router(upstreams.into()))?
+            services::gateway(
+                base(gateway_port, ready_when(|| true), None),
+                gateway::router(upstreams.into()),
+            )?
         }
     };
     // Whom a gateway lets in, its services let in: they take its word about the clients.
@@ -162,6 +168,7 @@ impl Engines {
             topic: self.topic.clone(),
             group_prefix: self.group_prefix.clone(),
             gather: GATHER,
+            know_age: true,
         }
     }
 

@@ -162,22 +162,25 @@ impl Library {
 /// Who calls whom.
 fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base = |port, health| Base { config, port, door: Arc::default(), health };
+    let base = |port, health, commits| Base { config, port, door: Arc::default(), health, commits };
     let events = Events {
         bus: Arc::new(stores.bus.clone()),
         topic: TOPIC.to_owned(),
         group_prefix: String::new(),
         gather: GATHER,
+        know_age: false,
     };
 
-    let store = stores.rents.clone();
-    let rent_base = base(rent_port, ready_when(move || store.is_ready()));
+    let (ready, written) = (stores.rents.clone(), stores.rents.clone());
+    let ready = ready_when(move || ready.is_ready());
+    let rent_base = base(rent_port, ready, Some(Arc::new(move || written.commits())));
     let rent_door = Arc::clone(&rent_base.door);
     let rents = services::rents(config, Arc::new(stores.rents.clone()));
     let rent = services::rent(rent_base, rents.clone(), Arc::new(stores.rents.outbox()), &events);
 
-    let store = stores.orders.clone();
-    let order_base = base(order_port, ready_when(move || store.is_ready()));
+    let (ready, written) = (stores.orders.clone(), stores.orders.clone());
+    let ready = ready_when(move || ready.is_ready());
+    let order_base = base(order_port, ready, Some(Arc::new(move || written.commits())));
     let parts = OrderParts {
         store: Arc::new(stores.orders.clone()),
         outbox: Arc::new(stores.orders.outbox()),
@@ -186,17 +189,18 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     };
     let order = services::order(order_base, parts, &events);
 
-    let store = stores.deliveries.clone();
-    let delivery_base = base(delivery_port, ready_when(move || store.is_ready()));
+    let (ready, written) = (stores.deliveries.clone(), stores.deliveries.clone());
+    let ready = ready_when(move || ready.is_ready());
+    let delivery_base = base(delivery_port, ready, Some(Arc::new(move || written.commits())));
     let (store, outbox) = (Arc::new(stores.deliveries.clone()), Arc::new(stores.deliveries.outbox()));
     let delivery = services::delivery(delivery_base, store, outbox, &events);
 
-    let mypage_base = base(mypage_port, ready_with(stores.view.clone()));
+    let mypage_base = base(mypage_port, ready_with(stores.view.clone()), None);
     let mypage = services::mypage(mypage_base, stores.view.clone(), SETTLE_VIEW, &events, |_| Vec::new());
 
     let upstreams = [("orders", &order), ("rents", &rent), ("deliveries", &delivery), ("mypages", &mypage)];
     let upstreams = upstreams.map(|(collection, service)| an_upstream(collection, service));
-    let gateway_base = base(gateway_port, ready_when(|| true));
+    let gateway_base = base(gateway_port, ready_when(|| true), None);
     let gateway = services::gateway(gateway_base, gateway::router(upstreams.into()))?;
     Ok(Services([order, rent, delivery, mypage, gateway]))
 }

@@ -10,6 +10,7 @@ pub mod distributed;
 pub mod door;
 pub mod embedded;
 pub mod in_process_rent;
+pub mod meters;
 pub mod parts;
 pub mod scratch;
 pub mod service;

@@ -13,16 +13,18 @@ use order::{
         ports::{OrderStore, RentDesk, Turn},
     },
 };
-use platform_event_bus::{Consumer, EventBus, Handler};
-use platform_http::{About, Health, HealthCheck, actuator};
+use platform_event_bus::{Consumed, Consumer, EventBus, Handler};
+use platform_http::{About, Health, HealthCheck, Scrape, actuator};
 use platform_outbox::{Outbox, Relay};
 use platform_resilience::Guard;
+use platform_telemetry::Meters;
 use rent::application::{Rents, ports::RentStore};
 use tower::Layer as _;
 
 use crate::{
     config::Config,
     door::Door,
+    meters,
     service::{Service, Stopping, Task},
     version,
 };
@@ -39,6 +41,8 @@ pub(crate) struct Events {
     /// How long relays and consumers gather between two batches. Shorter costs processor time; longer delays events,
     /// which pass through two relays and two consumers until the customer sees a parcel.
     pub(crate) gather: Duration,
+    /// Whether the outboxes know how long their oldest event has waited.
+    pub(crate) know_age: bool,
 }
 
 /// What every service gets.
@@ -51,7 +55,12 @@ pub(crate) struct Base<'c> {
     pub(crate) door: Arc<Door>,
     /// Whether its own store answers; what others do is their readiness.
     pub(crate) health: HealthCheck,
+    /// How many transactions there were on its store, and how many writes in them.
+    pub(crate) commits: Option<Commits>,
 }
+
+/// See [`Base::commits`].
+pub(crate) type Commits = Arc<dyn Fn() -> (u64, u64) + Send + Sync>;
 
 /// Most records that a consumer handles in one transaction.
 const BATCH: usize = 2048;
@@ -76,15 +85,18 @@ pub(crate) struct OrderParts {
 /// 대여요청.
 pub(crate) fn order(base: Base<'_>, parts: OrderParts, events: &Events) -> Service {
     let OrderParts { store, outbox, desk, turn } = parts;
-    let desk = Arc::new(GuardedDesk::new(desk, Guard::new(base.config.rent_guard)));
+    let meters = Arc::new(Meters::new("order"));
+    let guard = Guard::new(base.config.rent_guard);
+    meters::of_orders(&meters, Arc::clone(&store), guard.clone());
+    let desk = Arc::new(GuardedDesk::new(desk, guard));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
     let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
     let router = order::adapters::inbound::rest::router(orders.clone());
     let handler = Arc::new(order::adapters::inbound::events::Events(orders.clone()));
-    let consume = events.consumer("order", handler, Duration::ZERO);
-    let relay = events.relay(outbox);
+    let consume = events.consumer(&meters, "order", handler, Duration::ZERO);
+    let relay = events.relay(&meters, outbox);
     let resuming = base.config.resuming;
-    base.service("order", router, move |stopping| {
+    base.service("order", &meters, router, move |stopping| {
         let resume = orders.clone().resume_orders(resuming, turn());
         vec![consume(stopping), relay(stopping), stopping.end(resume)]
     })
@@ -92,11 +104,12 @@ pub(crate) fn order(base: Base<'_>, parts: OrderParts, events: &Events) -> Servi
 
 /// 대여.
 pub(crate) fn rent(base: Base<'_>, rents: Rents, outbox: Arc<dyn Outbox>, events: &Events) -> Service {
+    let meters = Arc::new(Meters::new("rent"));
     let router = rent::adapters::inbound::rest::router(rents.clone());
     let handler = Arc::new(rent::adapters::inbound::events::Events(rents));
-    let consume = events.consumer("rent", handler, Duration::ZERO);
-    let relay = events.relay(outbox);
-    base.service("rent", router, move |stopping| vec![consume(stopping), relay(stopping)])
+    let consume = events.consumer(&meters, "rent", handler, Duration::ZERO);
+    let relay = events.relay(&meters, outbox);
+    base.service("rent", &meters, router, move |stopping| vec![consume(stopping), relay(stopping)])
 }
 
 /// 배송.
@@ -106,12 +119,13 @@ pub(crate) fn delivery(
     outbox: Arc<dyn Outbox>,
     events: &Events,
 ) -> Service {
+    let meters = Arc::new(Meters::new("delivery"));
     let deliveries = Deliveries::new(store, Arc::new(delivery::adapters::outbound::clock::SystemClock));
     let router = delivery::adapters::inbound::rest::router(deliveries.clone());
     let handler = Arc::new(delivery::adapters::inbound::events::Events(deliveries));
-    let consume = events.consumer("delivery", handler, Duration::ZERO);
-    let relay = events.relay(outbox);
-    base.service("delivery", router, move |stopping| vec![consume(stopping), relay(stopping)])
+    let consume = events.consumer(&meters, "delivery", handler, Duration::ZERO);
+    let relay = events.relay(&meters, outbox);
+    base.service("delivery", &meters, router, move |stopping| vec![consume(stopping), relay(stopping)])
 }
 
 /// 내 대여 현황. What was handled is settled after `settle_after`. `further` are tasks that the view needs.
@@ -122,10 +136,11 @@ pub(crate) fn mypage(
     events: &Events,
     further: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
 ) -> Service {
+    let meters = Arc::new(Meters::new("mypage"));
     let router = mypage::adapters::inbound::rest::router(Arc::clone(&view));
     let handler = Arc::new(mypage::adapters::inbound::events::Events(view));
-    let consume = events.consumer("mypage", handler, settle_after);
-    base.service("mypage", router, move |stopping| {
+    let consume = events.consumer(&meters, "mypage", handler, settle_after);
+    base.service("mypage", &meters, router, move |stopping| {
         let mut tasks = further(stopping);
         tasks.push(consume(stopping));
         tasks
@@ -139,12 +154,9 @@ pub(crate) fn mypage(
 pub(crate) fn gateway(base: Base<'_>, router: Router) -> Result<Service, OriginError> {
     let config = base.config;
     // Around everything else: a page may read a refusal, too.
-    let service = base.service_with(
-        "gateway",
-        router,
-        |_| Vec::new(),
-        |limited| gateway::with_cors(limited, &config.cors_origins),
-    )?;
+    let meters = Arc::new(Meters::new("gateway"));
+    let with_cors = |limited| gateway::with_cors(limited, &config.cors_origins);
+    let service = base.service_with("gateway", &meters, router, |_| Vec::new(), with_cors)?;
     Ok(service.believing(config.trusted_proxies.clone()))
 }
 
@@ -152,10 +164,11 @@ impl Base<'_> {
     fn service(
         self,
         name: &'static str,
+        meters: &Arc<Meters>,
         router: Router,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
     ) -> Service {
-        let service = self.service_with(name, router, tasks, Ok::<_, Infallible>);
+        let service = self.service_with(name, meters, router, tasks, Ok::<_, Infallible>);
         service.unwrap_or_else(|never| match never {})
     }
 
@@ -163,13 +176,24 @@ impl Base<'_> {
     fn service_with<E>(
         self,
         name: &'static str,
+        meters: &Arc<Meters>,
         router: Router,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
         around: impl FnOnce(Router) -> Result<Router, E>,
     ) -> Result<Service, E> {
-        // What every service has around its resources: actuator, limits, request id.
+        // What every service has around its resources: actuator, limits, request id, metrics.
         let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
-        let limited = self.config.limits.layer(router.merge(actuator(about, self.health)));
+        let read = Arc::clone(meters);
+        let scrape = Scrape::new(move || {
+            let meters = Arc::clone(&read);
+            async move { meters.text().await }
+        });
+        let limited = self.config.limits.layer(router.merge(actuator(about, self.health, scrape)));
+        let in_flight = limited.in_flight();
+        meters::of_requests(meters, &limited.requests(), move || in_flight.count());
+        if let Some(commits) = self.commits {
+            meters::of_commits(meters, move || commits());
+        }
         let router = around(Router::new().fallback_service(limited))?;
         let address = SocketAddr::new(self.config.bind, self.port);
         Ok(Service::new(name, address, self.door, router, tasks))
@@ -196,12 +220,15 @@ impl Events {
     /// A consumer for every start of its service.
     fn consumer(
         &self,
+        meters: &Meters,
         name: &str,
         handler: Arc<dyn Handler>,
         settle_after: Duration,
     ) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
         let events = self.clone();
         let group = format!("{}{name}", self.group_prefix);
+        let consumed = Arc::<Consumed>::default();
+        meters::of_group(meters, &self.bus, &self.topic, &group, &consumed);
         move |stopping| {
             let consumer = Consumer {
                 bus: Arc::clone(&events.bus),
@@ -211,14 +238,20 @@ impl Events {
                 batch: BATCH,
                 gather: events.gather,
                 settle_after,
+                consumed: Arc::clone(&consumed),
             };
             Box::pin(consumer.run(stopping.clone().told()))
         }
     }
 
     /// A relay of `outbox` for every start of its service.
-    fn relay(&self, outbox: Arc<dyn Outbox>) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
+    fn relay(
+        &self,
+        meters: &Meters,
+        outbox: Arc<dyn Outbox>,
+    ) -> impl Fn(&Stopping) -> Task + Send + Sync + use<> {
         let events = self.clone();
+        meters::of_outbox(meters, &outbox, self.know_age);
         move |stopping| {
             let relay = Relay {
                 outbox: Arc::clone(&outbox),

@@ -5,6 +5,7 @@ mod defects;
 mod harness;
 mod killing;
 mod limits;
+mod metrics;
 mod model;
 mod over_http;
 mod readme;

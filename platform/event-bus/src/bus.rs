@@ -69,6 +69,14 @@ pub trait EventBus: Send + Sync + 'static {
 
     /// How far `group` is in every partition of `topic`.
     async fn positions(&self, topic: &str, group: &str) -> Result<Vec<GroupPosition>, BusError>;
+
+    /// How many records of `topic` `group` has not committed.
+    async fn lag(&self, topic: &str, group: &str) -> Result<u64, BusError> {
+        let positions = self.positions(topic, group).await?;
+        let waiting =
+            |position: &GroupPosition| u64::try_from(position.end - position.committed).unwrap_or(0);
+        Ok(positions.iter().map(waiting).sum())
+    }
 }
 
 /// One member of a group.

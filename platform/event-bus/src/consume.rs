@@ -3,7 +3,10 @@
 use std::{
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,29 @@ pub struct Consumer {
     /// How long what was handled may go unsettled; zero: every batch is settled at once. Longer spares syncs, where
     /// what is lost by a crash is read again.
     pub settle_after: Duration,
+    /// What it has done, for those who run it.
+    pub consumed: Arc<Consumed>,
+}
+
+/// What the consumers that share it have done since their process began.
+#[derive(Debug, Default)]
+pub struct Consumed {
+    records: AtomicU64,
+    dead_letters: AtomicU64,
+}
+
+impl Consumed {
+    /// Records that were handled or set aside; one that was read twice counts twice.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Records that were set aside.
+    #[must_use]
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed)
+    }
 }
 
 /// As long as nothing has to be settled.
@@ -101,6 +127,7 @@ impl Consumer {
                 },
             };
             self.handle_all(&records, settle_at.is_some(), backoff).await?;
+            self.consumed.records.fetch_add(records.len() as u64, Ordering::Relaxed);
             if stopped && settle_at.is_none() {
                 return Ok(());
             }
@@ -178,7 +205,10 @@ impl Consumer {
             reason,
             "dead letter: this record can never succeed; see `rentalbook tools dlq`"
         );
-        DeadLetters::new(Arc::clone(&self.bus), &self.topic).add(record, &self.group, reason, attempts).await
+        let letters = DeadLetters::new(Arc::clone(&self.bus), &self.topic);
+        letters.add(record, &self.group, reason, attempts).await?;
+        self.consumed.dead_letters.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

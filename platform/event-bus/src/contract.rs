@@ -115,8 +115,11 @@ async fn what_was_not_committed_is_read_again(reopen: &impl AsyncFn() -> Arc<dyn
     bus.publish(TOPIC, vec![record("key-1", "after")]).await.expect("publish");
     let positions = bus.positions(TOPIC, "again").await.expect("positions");
     assert_eq!(positions.iter().filter(|p| p.committed < p.end).count(), 1, "one partition has one to read");
+    assert_eq!(bus.lag(TOPIC, "again").await.expect("a lag"), 1);
     let next = read_exactly(&*bus, "again", 1, true).await;
     assert_eq!(&next[0].value[..], b"after");
+    assert_eq!(bus.lag(TOPIC, "again").await.expect("a lag"), 0);
+    assert_eq!(bus.lag(TOPIC, "nobody").await.expect("a lag"), 301, "who never was there lacks everything");
 }
 
 async fn groups_do_not_see_each_other(bus: &dyn EventBus) {

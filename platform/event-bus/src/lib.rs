@@ -12,7 +12,7 @@ mod headers;
 pub mod memory;
 
 pub use bus::{BusError, EventBus, GroupPosition, NewRecord, Record, Replay, Subscription, partition_of};
-pub use consume::{Consumer, HandleError, Handler};
+pub use consume::{Consumed, Consumer, HandleError, Handler};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetterId, DeadLetters};
 pub use headers::Headers;
 

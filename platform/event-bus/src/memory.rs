@@ -114,6 +114,18 @@ impl EventBus for MemoryBus {
         };
         Ok((0..self.shared.partitions).map(position).collect())
     }
+
+    /// Counted: offsets run over all partitions.
+    async fn lag(&self, topic: &str, group: &str) -> Result<u64, BusError> {
+        let behind = self.positions(topic, group).await?;
+        let committed = |partition| {
+            let of = behind.iter().find(|position| position.partition == partition);
+            of.map_or(0, |position| position.committed)
+        };
+        let records = self.published(topic);
+        let waiting = records.iter().filter(|record| record.offset >= committed(record.partition));
+        Ok(waiting.count() as u64)
+    }
 }
 
 struct Member {

@@ -12,11 +12,15 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::Asked;
 use crate::resource::json as answer;
 use crate::routes::read_only;
 
 /// Seconds after which a service that is down may be asked how it is again.
 const ASK_AGAIN_AFTER: u32 = 2;
+
+/// The text format of Prometheus.
+const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// How a service is.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +69,25 @@ impl std::fmt::Debug for HealthCheck {
     }
 }
 
+/// Writes the metrics of a service, in the text format of Prometheus.
+#[derive(Clone)]
+pub struct Scrape(Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>);
+
+impl Scrape {
+    /// From a function that writes them.
+    pub fn new<F: Future<Output = String> + Send + 'static>(
+        write: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move || Box::pin(write())))
+    }
+}
+
+impl std::fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
 /// What is running.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct About {
@@ -77,10 +100,11 @@ pub struct About {
     pub commit: Option<&'static str>,
 }
 
-/// `/actuator/health`, `/actuator/health/liveness`, `/actuator/health/readiness`, `/actuator/info`.
+/// `/actuator`, which lists `/actuator/health`, `/actuator/health/liveness`, `/actuator/health/readiness`,
+/// `/actuator/info` and `/actuator/prometheus`.
 ///
 /// Liveness asks nobody: that another part is down is no reason to restart this one.
-pub fn actuator<S>(about: About, check: HealthCheck) -> Router<S>
+pub fn actuator<S>(about: About, check: HealthCheck, scrape: Scrape) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -90,11 +114,28 @@ where
     };
     let alive = || async { show_health(Health::up()) };
     let info = move || async move { show(&json!({ "app": about })) };
+    let metrics = move || {
+        let scrape = scrape.clone();
+        async move { answer((scrape.0)().await.into_bytes(), PROMETHEUS) }
+    };
     Router::new()
+        .route("/actuator", read_only(get(|asked: Asked| async move { show(&index(&asked)) })))
+        .route("/actuator/prometheus", read_only(get(metrics)))
         .route("/actuator/health", read_only(get(health.clone())))
         .route("/actuator/health/readiness", read_only(get(health)))
         .route("/actuator/health/liveness", read_only(get(alive)))
         .route("/actuator/info", read_only(get(info)))
+}
+
+/// What there is, each with its address.
+fn index(asked: &Asked) -> Value {
+    let own = format!("{}/actuator", asked.base.as_str());
+    let parts = ["health", "health/liveness", "health/readiness", "info", "prometheus"];
+    let parts = parts.into_iter().map(|part| (part.replace('/', "-"), format!("{own}/{part}")));
+    let links = std::iter::once(("self".to_owned(), own.clone())).chain(parts);
+    let links: Map<_, _> =
+        links.map(|(name, href)| (name, json!({"href": href, "templated": false}))).collect();
+    json!({"_links": links})
 }
 
 fn show_health(health: Health) -> Response {

@@ -27,12 +27,12 @@ mod resource;
 mod routes;
 mod server;
 
-pub use actuator::{About, Health, HealthCheck, actuator};
+pub use actuator::{About, Health, HealthCheck, Scrape, actuator};
 pub use asked::Asked;
 pub use body::{BodyLimit, DEFAULT_BODY_LIMIT, Object, RawBody};
 pub use conditional::etag;
 pub use deadline::{Deadline, REQUEST_DEADLINE};
-pub use limits::{InFlight, Limited, Limits, Running};
+pub use limits::{InFlight, Limited, Limits, Requests, Running};
 pub use links::{LinkBase, TrustedProxy};
 pub use negotiate::{Accept, Media};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageRequest, SortBy};

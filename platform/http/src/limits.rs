@@ -7,12 +7,13 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 
@@ -69,11 +70,47 @@ impl Drop for Place {
     }
 }
 
+/// How many requests were answered how. Those for `/actuator` are not counted.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// By the first digit of the status.
+    by_class: [AtomicU64; 6],
+    overload: AtomicU64,
+    unavailable: AtomicU64,
+}
+
+impl Requests {
+    /// Answers with a status from `class` times 100 on, below the next hundred: 2, 3, 4 or 5.
+    pub fn of_class(&self, class: u8) -> u64 {
+        self.by_class.get(usize::from(class)).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Answers with 503 at once, because too many others were being served.
+    pub fn overload(&self) -> u64 {
+        self.overload.load(Ordering::Relaxed)
+    }
+
+    /// All other answers with 503.
+    pub fn unavailable(&self) -> u64 {
+        self.unavailable.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, status: StatusCode, is_refused: bool) {
+        if let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let count = if is_refused { &self.overload } else { &self.unavailable };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl<S> Layer<S> for Limits {
     type Service = Limited<S>;
 
     fn layer(&self, inner: S) -> Limited<S> {
-        Limited { inner, limits: self.clone(), in_flight: InFlight::default() }
+        Limited { inner, limits: self.clone(), in_flight: InFlight::default(), requests: Arc::default() }
     }
 }
 
@@ -83,12 +120,18 @@ pub struct Limited<S> {
     inner: S,
     limits: Limits,
     in_flight: InFlight,
+    requests: Arc<Requests>,
 }
 
 impl<S> Limited<S> {
     /// How many requests it is serving; for metrics.
     pub fn in_flight(&self) -> InFlight {
         self.in_flight.clone()
+    }
+
+    /// How many requests it has answered how; for metrics.
+    pub fn requests(&self) -> Arc<Requests> {
+        Arc::clone(&self.requests)
     }
 }
 
@@ -117,7 +160,8 @@ where
             self.inner.call(request)
         });
         let retry_after = self.limits.retry_after;
-        Running { inner, id, place, deadline, retry_after, timer: None }
+        let requests = limited.then(|| Arc::clone(&self.requests));
+        Running { inner, id, place, deadline, retry_after, requests, timer: None }
     }
 }
 
@@ -130,6 +174,8 @@ pub struct Running<F> {
     place: Option<Place>,
     deadline: Deadline,
     retry_after: u32,
+    /// `None`: it is not counted.
+    requests: Option<Arc<Requests>>,
     /// Only for a request that has to wait for something: most are answered without.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -151,10 +197,14 @@ where
                 Poll::Pending => return Poll::Pending,
             },
         };
+        let is_refused = running.inner.is_none();
         // What the request holds is given back now, not when the connection gets to dropping this.
         running.inner = None;
         running.place = None;
         Poll::Ready(answer.map(|mut response| {
+            if let Some(requests) = &running.requests {
+                requests.count(response.status(), is_refused);
+            }
             if response.status().is_server_error() {
                 failures::say(&running.id, &mut response);
             }

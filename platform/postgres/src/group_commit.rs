@@ -73,19 +73,13 @@ pub(crate) struct Writer {
 #[derive(Default)]
 pub(crate) struct Counts {
     commits: AtomicU64,
-    saved: AtomicU64,
+    writes: AtomicU64,
 }
 
 impl Counts {
-    /// Transactions, and changes that were saved.
+    /// Transactions, and the calls that were answered with them.
     pub(crate) fn get(&self) -> (u64, u64) {
-        (self.commits.load(Ordering::Relaxed), self.saved.load(Ordering::Relaxed))
-    }
-
-    fn add(&self, saved: &SavedKeys) {
-        let saved = saved.inserted.len() + saved.updated.len();
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.saved.fetch_add(saved as u64, Ordering::Relaxed);
+        (self.commits.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed))
     }
 }
 
@@ -195,7 +189,8 @@ impl Writer {
         let saving = session.statements.save(&session.client, self.table, session.slot, (&new, &changed));
         let saved = within(self.settings.answer_within, saving).await?;
         if !(new.is_empty() && changed.is_empty()) {
-            self.counts.add(&saved);
+            self.counts.commits.fetch_add(1, Ordering::Relaxed);
+            self.counts.writes.fetch_add(calls.len() as u64, Ordering::Relaxed);
         }
         let is_saved =
             |change: &Change, begun: bool| begun && keys_of(&saved, change).contains(&change.row.key);

@@ -249,6 +249,16 @@ impl Outbox for PostgresOutbox {
         let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(StoreError::from)?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+
+    async fn oldest(&self) -> Result<Option<Duration>, OutboxError> {
+        // Both by the server's clock.
+        let sql = "SELECT extract(epoch FROM clock_timestamp() - since)::float8 FROM outbox
+                   ORDER BY place LIMIT 1";
+        let rows = self.readers.query(sql, true, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let seconds: f64 = row.try_get(0).map_err(StoreError::from)?;
+        Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+    }
 }
 
 impl Session {

@@ -167,7 +167,7 @@ impl Postgres {
         self.shared.standing.state()
     }
 
-    /// How many transactions this process has committed, and how many changes they have saved.
+    /// How many transactions this process has committed, and how many calls were answered with them.
     #[must_use]
     pub fn commits(&self) -> (u64, u64) {
         self.shared.counts.get()

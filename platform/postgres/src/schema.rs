@@ -13,7 +13,8 @@ use crate::{
 pub type Migration = &'static str;
 
 /// The tables that every store has: the outbox, the kept totals, the ids.
-const BASE: &[Migration] = &[include_str!("../migrations/0001_base.sql")];
+const BASE: &[Migration] =
+    &[include_str!("../migrations/0001_base.sql"), include_str!("../migrations/0002_waiting_since.sql")];
 
 /// Brings the database to the newest schema of `component`. Processes that start together wait for each other.
 pub(crate) async fn migrate(

@@ -3,7 +3,13 @@
 
 mod bulkhead;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use recloser::{AsyncRecloser, Recloser};
 
@@ -55,6 +61,7 @@ pub enum CallError<E> {
 pub struct Guard {
     breaker: AsyncRecloser,
     deadline: Duration,
+    is_open: Arc<AtomicBool>,
 }
 
 impl Guard {
@@ -67,7 +74,7 @@ impl Guard {
             .open_wait(config.open_for)
             .half_open_len(config.trials)
             .build();
-        Self { breaker: AsyncRecloser::from(breaker), deadline: config.deadline }
+        Self { breaker: AsyncRecloser::from(breaker), deadline: config.deadline, is_open: Arc::default() }
     }
 
     /// Makes the call, if the breaker lets it.
@@ -78,10 +85,18 @@ impl Guard {
                 Err(_elapsed) => Err(CallError::Late),
             }
         };
-        self.breaker.call(within_deadline).await.map_err(|error| match error {
+        let result = self.breaker.call(within_deadline).await.map_err(|error| match error {
             recloser::Error::Inner(failed) => failed,
             recloser::Error::Rejected => CallError::Open,
-        })
+        });
+        self.is_open.store(matches!(result, Err(CallError::Open)), Ordering::Relaxed);
+        result
+    }
+
+    /// Whether the last call was not made, because the breaker was open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 }
 
@@ -123,7 +138,9 @@ mod tests {
             failures += 1;
             assert!(failures <= 4, "a long good past does not keep it closed");
         }
+        assert!(!guard.is_open(), "the calls were made");
         assert_eq!(guard.call(async { Ok::<_, ()>(1) }).await, Err(CallError::Open), "no call gets through");
+        assert!(guard.is_open());
         let closed = async {
             while guard.call(async { Ok::<_, ()>(1) }).await.is_err() {
                 tokio::task::yield_now().await;
@@ -133,5 +150,6 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(guard.call(async { Ok::<_, ()>(1) }).await, Ok(1));
         }
+        assert!(!guard.is_open());
     }
 }

@@ -3,7 +3,10 @@
 
 use std::{
     fs::File,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use platform_outbox::OutboxRow;
@@ -67,6 +70,20 @@ where
     }
 }
 
+/// Transactions that were begun, and writes that were committed in them.
+#[derive(Default)]
+pub(crate) struct Counts {
+    commits: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Counts {
+    /// Both.
+    pub(crate) fn get(&self) -> (u64, u64) {
+        (self.commits.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed))
+    }
+}
+
 /// The thread's state.
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
@@ -80,8 +97,8 @@ pub(crate) struct Writer {
     pub(crate) unpublished: Arc<Unpublished>,
     /// Told before and after each commit.
     pub(crate) readers: Arc<Readers>,
-    /// Counts commits.
-    pub(crate) commits: u64,
+    /// Counts commits and writes.
+    pub(crate) counts: Arc<Counts>,
     /// Where the callers wait, if it is known.
     pub(crate) runtime: Option<Handle>,
 }
@@ -155,6 +172,7 @@ impl Writer {
         let batch = Batch::default();
         batch.next_seq.set(self.next_seq);
         self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
+        self.counts.writes.fetch_add(writes.len() as u64, Ordering::Relaxed);
         self.next_seq = batch.next_seq.get();
         for (number, n) in batch.in_memory.take() {
             number.fetch_add(n, Ordering::Relaxed);
@@ -163,7 +181,7 @@ impl Writer {
     }
 
     fn try_commit(&mut self, writes: &mut Vec<Box<dyn Write>>, batch: &Batch) -> rusqlite::Result<()> {
-        self.commits += 1;
+        let commits = self.counts.commits.fetch_add(1, Ordering::Relaxed);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let tx = Tx::new(&transaction, batch);
         for write in writes.iter_mut() {
@@ -178,7 +196,7 @@ impl Writer {
             ran?;
         }
         outbox::write(&transaction, &batch.said.borrow())?;
-        write_totals(&transaction, &batch.totals.borrow(), self.commits % SLOTS)?;
+        write_totals(&transaction, &batch.totals.borrow(), commits % SLOTS)?;
         self.readers.before_commit();
         let committed = transaction.commit();
         self.readers.after_commit();

@@ -167,6 +167,27 @@ impl EventBus for LogBus {
         };
         Ok((0..self.shared.partitions).map(position).collect())
     }
+
+    /// Counted: offsets run over all topics and partitions.
+    async fn lag(&self, topic: &str, group: &str) -> Result<u64, BusError> {
+        let mut behind = self.positions(topic, group).await?;
+        behind.retain(|position| position.committed < position.end);
+        let Some(first) = behind.iter().map(|position| position.committed).min() else { return Ok(0) };
+        let topic = self.topic_id(topic).await?;
+        let count = move |connection: &Connection| {
+            let sql = r#"SELECT "partition", "offset" FROM records WHERE "offset" >= ?1 AND topic = ?2"#;
+            let mut select = connection.prepare_cached(sql)?;
+            let mut rows = select.query((first, topic))?;
+            let mut waiting = 0;
+            while let Some(row) = rows.next()? {
+                let (partition, offset): (u32, i64) = (row.get(0)?, row.get(1)?);
+                let of = behind.iter().find(|position| position.partition == partition);
+                waiting += u64::from(of.is_some_and(|position| position.committed <= offset));
+            }
+            Ok(waiting)
+        };
+        self.shared.store.scan(count).await.map_err(unavailable)
+    }
 }
 
 fn unavailable(error: StorageError) -> BusError {

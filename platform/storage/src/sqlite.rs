@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     Migration, OpenError, Part, PartError, SqliteOutbox, StorageError, Tx, error,
-    group_commit::{Waiting, Write, Writer},
+    group_commit::{Counts, Waiting, Write, Writer},
     outbox::Unpublished,
     readers::Readers,
     schema,
@@ -50,6 +50,7 @@ struct Shared {
     readers: Arc<Readers>,
     long_reads: Bulkhead,
     unpublished: Arc<Unpublished>,
+    counts: Arc<Counts>,
 }
 
 impl Sqlite {
@@ -81,6 +82,7 @@ impl Sqlite {
         let (writes, waiting) = mpsc::unbounded_channel();
         let unpublished = Arc::new(Unpublished::new(next_seq));
         let readers = Arc::new(Readers::new(path.to_owned()));
+        let counts = Arc::<Counts>::default();
         let writer = Writer {
             connection,
             waiting,
@@ -88,7 +90,7 @@ impl Sqlite {
             next_seq,
             unpublished: Arc::clone(&unpublished),
             readers: Arc::clone(&readers),
-            commits: 0,
+            counts: Arc::clone(&counts),
             runtime: Handle::try_current().ok(),
         };
         let writer = thread::Builder::new()
@@ -102,6 +104,7 @@ impl Sqlite {
             readers,
             long_reads: Bulkhead::new(LONG_READS, WAITING),
             unpublished,
+            counts,
         };
         Ok((Self { shared: Arc::new(shared) }, settled))
     }
@@ -211,6 +214,12 @@ impl Sqlite {
     /// The kept total `name`, see [`Tx::count`].
     pub fn total(&self, name: &str) -> Result<u64, StorageError> {
         self.read(|connection| kept_total(connection, name))
+    }
+
+    /// How many transactions this process has begun on the file, and how many writes were committed in them.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.shared.counts.get()
     }
 
     /// The reading side of the outbox in this file.

@@ -1,5 +1,7 @@
-//! Log output: readable lines for people, JSON for machines. Always on standard error, so that standard output
-//! carries nothing but answers.
+//! What those who run the program see of it: metrics, and log output: readable lines for people, JSON for machines.
+//! The log is always on standard error, so that standard output carries nothing but answers.
+
+mod metrics;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use tracing_subscriber::{EnvFilter, fmt};
+
+pub use metrics::{Labels, Meter, Meters};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use platform_event_bus::{
-    Consumer, DeadLetters, EventBus, HandleError, Handler, NewRecord, Record, memory::MemoryBus,
+    Consumed, Consumer, DeadLetters, EventBus, HandleError, Handler, NewRecord, Record, memory::MemoryBus,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -45,6 +45,7 @@ struct Scene {
     stop: Option<oneshot::Sender<()>>,
     bus: MemoryBus,
     notes: Arc<Notes>,
+    consumed: Arc<Consumed>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -62,6 +63,7 @@ fn a_consumer_that_settles_after(settle_after: Duration) -> Scene {
     let bus = MemoryBus::default();
     let (away, seen, settled) = (watch::Sender::new(false), watch::Sender::default(), watch::Sender::new(0));
     let notes = Arc::new(Notes { away, seen, settled });
+    let consumed = Arc::<Consumed>::default();
     let consumer = Consumer {
         bus: Arc::new(bus.clone()),
         topic: TOPIC.to_owned(),
@@ -70,10 +72,11 @@ fn a_consumer_that_settles_after(settle_after: Duration) -> Scene {
         batch: 100,
         gather: Duration::ZERO,
         settle_after,
+        consumed: Arc::clone(&consumed),
     };
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(consumer.run(async { drop(stopped.await) }));
-    Scene { stop: Some(stop), bus, notes, task }
+    Scene { stop: Some(stop), bus, notes, consumed, task }
 }
 
 impl Scene {
@@ -110,6 +113,10 @@ async fn a_poison_record_is_set_aside_alone_and_the_others_are_handled() {
     scene.publish(&["one", "poison", "two", "bug", "three"]).await;
     scene.seen(&["one", "two", "three"]).await;
     assert_eq!(scene.letters().await, [("poisoned".to_owned(), 2), ("a bug: planted".to_owned(), 2)]);
+    assert_eq!(scene.consumed.dead_letters(), 2);
+    while scene.consumed.records() < 5 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,3 +167,21 @@ async fn what_fails_on_our_side_has_one_line_with_its_id() {
         assert_eq!(lines.take(), said, "{path}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_counted_by_class_and_what_was_refused_by_reason() {
+    let app = app(&Limits { in_flight: 1, ..Limits::default() });
+    let requests = app.requests();
+    for path in ["/now", "/now", "/nowhere", "/bug", "/away", "/actuator/health"] {
+        ask(&app, path).await;
+    }
+    let counts = || [2, 3, 4, 5].map(|class| requests.of_class(class));
+    assert_eq!((counts(), requests.overload(), requests.unavailable()), ([2, 0, 1, 2], 0, 1));
+    let slow = app.clone();
+    let _slow = tokio::spawn(async move { ask(&slow, "/slow").await });
+    while app.in_flight().count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    ask(&app, "/now").await;
+    assert_eq!((counts(), requests.overload(), requests.unavailable()), ([2, 0, 1, 3], 1, 1));
+}

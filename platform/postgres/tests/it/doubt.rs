@@ -57,6 +57,7 @@ async fn a_new_row_that_was_committed_is_told_as_saved() {
     server.start_again();
     let (last, answer) = saving.await.expect("no panic");
     assert_eq!(answer, Ok(Saved::Yes));
+    until("ready again", async || store.is_ready()).await;
     let ids: Vec<_> = notes(&store).await.iter().map(|(id, ..)| *id).collect();
     assert_eq!(ids, (1..=last).collect::<Vec<_>>());
     assert_eq!(Ok(store.known_total("notes")), store.total("notes").await);

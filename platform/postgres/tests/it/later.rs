@@ -12,7 +12,7 @@ use platform_outbox::Outbox as _;
 use platform_postgres::{Postgres, Saved, Settings, State};
 use platform_testkit::{postgres::PostgresServer, until};
 
-use crate::{MIGRATIONS, NOTES, a_client, a_database, a_store, a_store_later, new, notes, save, settings};
+use crate::{MIGRATIONS, NOTES, a_client, a_database, a_store_later, new, notes, save, settings};
 
 /// Asks for everything, and expects to be refused at once.
 async fn is_refused_at_once(store: &Postgres) {
@@ -118,26 +118,35 @@ impl io::Write for Lines {
     }
 }
 
-/// One thread, so that every line of the store is in this test's log.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_turn_is_one_line_in_the_log() {
     let lines = Lines::default();
     let log = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    // Of the whole process: what other threads log is of other databases.
+    tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).init();
+
+    // Who is away is tried again and again, and that is one line.
+    let closing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = closing.local_addr().expect("an address").port();
+    let away = a_store_later(&Settings { port, database: "logged_away".to_owned(), ..Settings::default() });
+    for _ in 0..4 {
+        drop(closing.accept().await.expect("an attempt"));
+    }
+    assert!(matches!(away.state(), State::Away(_)));
+    let text = || String::from_utf8(lines.0.lock().clone()).expect("text");
+    assert_eq!(text().lines().filter(|line| line.contains("logged_away")).count(), 1, "{}", text());
+
     let there = a_database();
     let database = format!("{}_logged", there.database);
     let store = a_store_later(&Settings { database: database.clone(), ..there.clone() });
     let client = a_client(&there).await;
-    // As many attempts as it takes to see that only the first of them has a line.
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
     until("told", async || matches!(store.state(), State::Wrong(_))).await;
     client.batch_execute(&format!("CREATE DATABASE {database}")).await.expect("made");
     until("ready", async || store.is_ready()).await;
-    assert!(client.query_one(sql, &[&database]).await.expect("a count").get::<_, i64>(0) > 0);
-    let log = String::from_utf8(lines.0.lock().clone()).expect("text");
-    let about = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    let log = text();
+    let of_ours = || log.lines().filter(|line| line.contains(&database));
+    let about = |what: &str| of_ours().filter(|line| line.contains(what)).count();
     assert_eq!(about("cannot be used until somebody changes that"), 1, "{log}");
     assert_eq!(about("the database is there"), 1, "{log}");
-    drop(a_store(&there).await);
+    assert_eq!(of_ours().count(), 2, "{log}");
 }

@@ -8,6 +8,7 @@ mod outbox;
 mod passwords;
 mod plans;
 mod processes;
+mod publisher;
 mod restart;
 mod take_over;
 mod turn;

@@ -20,7 +20,7 @@ async fn processes_that_start_together_migrate_once() {
     assert_eq!(notes(&store).await.len(), 4);
     let versions = store.query("SELECT component, version FROM schema ORDER BY 1", &[]).await.expect("rows");
     let versions: Vec<(String, i32)> = versions.iter().map(|row| (row.get(0), row.get(1))).collect();
-    assert_eq!(versions, [("notes".to_owned(), 1), ("platform".to_owned(), 1)]);
+    assert_eq!(versions, [("notes".to_owned(), 1), ("platform".to_owned(), 2)]);
 }
 
 #[tokio::test]

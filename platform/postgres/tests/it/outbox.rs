@@ -9,10 +9,10 @@ use std::{
 use platform_event_bus::memory::MemoryBus;
 use platform_outbox::{Outbox as _, Relay};
 use platform_postgres::{Postgres, Saved};
-use platform_testkit::until;
+use platform_testkit::{postgres::PostgresServer, until};
 use tokio::task::JoinHandle;
 
-use crate::{a_client, a_database, a_store, changed, new, save, version};
+use crate::{a_client, a_database, a_store, changed, new, save, settings, version};
 
 const TOPIC: &str = "topic";
 
@@ -131,8 +131,14 @@ async fn while_the_bus_is_away_events_wait_and_then_all_are_published_oldest_fir
         save(&store, new(id)).await.expect("saved");
     }
     assert_eq!(store.outbox().backlog().await.expect("a backlog"), 50);
+    until("the oldest has waited for a while", async || {
+        let oldest = store.outbox().oldest().await.expect("an age");
+        oldest.expect("there is one") > Duration::from_millis(300)
+    })
+    .await;
     bus.fail_publishing(None);
     drained(&store).await;
+    assert_eq!(store.outbox().oldest().await.expect("an age"), None);
     let keys: Vec<_> = published(&bus).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, (0..50).map(|id: i64| id.to_string()).collect::<Vec<_>>());
     relay.abort();
@@ -202,4 +208,36 @@ async fn connections_of_the_relays_are_killed_and_nothing_is_lost_or_overtaken()
         assert_eq!(values, (1..=CHANGES + 1).collect::<Vec<_>>(), "of {key}, {killed} killed");
     }
     relays.into_iter().for_each(|relay| relay.abort());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_waits_until_it_is_durable_and_a_delete_of_the_relay_does_not() {
+    let server = PostgresServer::start();
+    let settings = settings(&server, server.database());
+    let (store, client) = (a_store(&settings).await, a_client(&settings).await);
+    save(&store, new(1)).await.expect("saved");
+    let outbox = store.outbox();
+    assert_eq!(outbox.read(0, 10).await.expect("rows").len(), 1);
+    // From now on what is durable waits for a standby that never comes.
+    client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await.expect("set");
+    client.batch_execute("SELECT pg_reload_conf()").await.expect("told");
+    let saving = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for id in 2.. {
+                save(&store, new(id)).await.expect("saved");
+            }
+        }
+    });
+    until("a change waits", async || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        client.query_one(sql, &[]).await.expect("a count").get::<_, i64>(0) == 1
+    })
+    .await;
+    outbox.delete_through(1).await.expect("deleted at once");
+    saving.abort();
+    client.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.expect("set");
+    client.batch_execute("SELECT pg_reload_conf()").await.expect("told");
+    let sql = "SELECT place FROM outbox WHERE key = '1'";
+    assert!(client.query(sql, &[]).await.expect("rows").is_empty());
 }

@@ -26,7 +26,7 @@ fn a_writer(path: &Path, wal: File) -> (mpsc::UnboundedSender<Box<dyn Write>>, t
         next_seq: 1,
         unpublished: Arc::new(Unpublished::new(1)),
         readers: Arc::new(Readers::new(path.to_owned())),
-        commits: 0,
+        counts: Arc::default(),
         runtime: None,
     };
     (writes, thread::spawn(move || writer.run()))

@@ -153,15 +153,24 @@ impl RedisView {
         let script = script(&PART, include_str!("redis/part.lua"));
         let mut invocation = script.key(self.keys().live());
         invocation.arg(self.keys().prefix()).arg(index).arg(how);
-        let part: Option<(u64, Vec<i64>, Vec<Vec<u8>>)> =
-            self.0.connections.ask(async |mut connection| invocation.invoke_async(&mut connection).await).await?;
+        let part: Option<(u64, Vec<i64>, Vec<Vec<u8>>)> = self
+            .0
+            .connections
+            .ask(async |mut connection| invocation.invoke_async(&mut connection).await)
+            .await?;
         let (total, order_ids, rows) = part.ok_or_else(not_built)?;
         let rows = order_ids.into_iter().zip(rows).map(|(order_id, row)| decode(order_id, &row));
         Ok((rows.collect::<Result<_, _>>()?, total))
     }
 
     /// A part of an index by its places.
-    async fn by_place(&self, index: &str, offset: u64, limit: u32, descending: bool) -> Result<Page, Unavailable> {
+    async fn by_place(
+        &self,
+        index: &str,
+        offset: u64,
+        limit: u32,
+        descending: bool,
+    ) -> Result<Page, Unavailable> {
         // The last place, not one beyond it; before the first one there is nothing.
         let last = offset.saturating_add(u64::from(limit));
         let (first, last) = match last.checked_sub(1) {

@@ -77,6 +77,12 @@ impl SqliteOrders {
         self.store.is_ready()
     }
 
+    /// How many transactions this process has begun, and how many writes were committed in them.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.store.commits()
+    }
+
     /// What waits to be published.
     #[must_use]
     pub fn outbox(&self) -> SqliteOutbox {

@@ -64,6 +64,12 @@ impl SqliteRents {
         self.store.is_ready()
     }
 
+    /// How many transactions this process has begun, and how many writes were committed in them.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.store.commits()
+    }
+
     /// What waits to be published.
     #[must_use]
     pub fn outbox(&self) -> SqliteOutbox {

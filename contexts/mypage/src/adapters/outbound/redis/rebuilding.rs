@@ -57,7 +57,8 @@ impl RedisView {
     pub(super) async fn run(&self) -> Result<String, Unavailable> {
         let about: String = self.command(redis::cmd("INFO").arg("server")).await?;
         let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
-        run.map(|run| run.trim().to_owned()).ok_or_else(|| Unavailable("Redis does not say its run_id".to_owned()))
+        run.map(|run| run.trim().to_owned())
+            .ok_or_else(|| Unavailable("Redis does not say its run_id".to_owned()))
     }
 
     pub(super) async fn begin(&self) -> Result<Box<dyn Rebuild>, Unavailable> {

@@ -35,7 +35,8 @@ pub(super) fn encode(row: &Row) -> Vec<u8> {
 }
 
 pub(super) fn decode(order_id: i64, bytes: &[u8]) -> Result<Row, Unavailable> {
-    let unreadable = |reason: String| Unavailable(format!("the row of order {order_id} is damaged: {reason}"));
+    let unreadable =
+        |reason: String| Unavailable(format!("the row of order {order_id} is damaged: {reason}"));
     let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
     let known: Known = stored.known.map(|at| at.map(Timestamp));
     let text = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
