@@ -19,7 +19,7 @@ pub use library::{
 pub use read::{Misread, read};
 #[cfg(feature = "distributed")]
 pub use roles::{
-    DeliveryRole, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs, RedisArgs, RentRole,
+    DeliveryRole, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs, RedisArgs, RentRole, TlsArg,
 };
 pub use tools::{Dlq, ServiceArg, Tool};
 

@@ -12,6 +12,8 @@ pub mod embedded;
 pub mod in_process_rent;
 pub mod meters;
 pub mod parts;
+#[cfg(feature = "distributed")]
+pub mod role;
 pub mod scratch;
 pub mod service;
 mod services;

@@ -3,11 +3,14 @@
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use platform_telemetry::LogFormat;
+#[cfg(feature = "distributed")]
+use rentalbook::{cli::ServiceArg, distributed, role::Role};
 use rentalbook::{
     cli::{self, Cli, Command, LogArg, Misread},
     config::Config,
     embedded::{Library, StartError},
-    tools, welcome,
+    tools::{self, Outcome},
+    welcome,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -43,24 +46,64 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         None => library(Config::from_args(cli.common.data, &cli.library)).await,
-        Some(Command::Tools(args)) => {
-            let outcome = tools::run(&cli.common.data, &args.tool).await;
-            say(&outcome.text, outcome.code == 0);
-            ExitCode::from(outcome.code)
-        }
+        #[cfg(feature = "distributed")]
+        Some(Command::Tools(args)) if args.distributed => match Role::of_all(cli.common.config.as_ref()) {
+            Ok((engines, peers)) => tell(&distributed::run_tool(&args.tool, &engines, &peers).await),
+            Err(misread) => misunderstood(misread),
+        },
+        Some(Command::Tools(args)) => tell(&tools::run(&cli.common.data, &args.tool).await),
+        #[cfg(feature = "distributed")]
+        Some(command) => match Role::of(&command) {
+            Some(role) => replica(role).await,
+            None => ExitCode::FAILURE,
+        },
     }
 }
 
-async fn library(config: Config) -> ExitCode {
-    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-        return fail("the program cannot listen for Ctrl-C");
-    };
-    let stop = async move {
+fn tell(outcome: &Outcome) -> ExitCode {
+    say(&outcome.text, outcome.code == 0);
+    ExitCode::from(outcome.code)
+}
+
+/// Ctrl-C, or what a supervisor sends.
+fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+    })
+}
+
+const NO_SIGNALS: &str = "the program cannot listen for Ctrl-C";
+
+/// One replica of one service, until it is asked to stop.
+#[cfg(feature = "distributed")]
+async fn replica(role: Role) -> ExitCode {
+    let Ok(stop) = asked_to_stop() else { return fail(NO_SIGNALS) };
+    let Role { service, config, engines, peers } = role;
+    let replica = match distributed::replica(service, &config, &engines, &peers) {
+        Ok(replica) => replica,
+        Err(error) => return fail(&error.to_string()),
+    };
+    if let Err(error) = replica.start().await {
+        return fail(&error.to_string());
+    }
+    if service != ServiceArg::Gateway {
+        tokio::spawn(async move { distributed::check_topic(&engines).await });
+    }
+    stop.await;
+    if timeout(STOP, replica.stop()).await.is_err() {
+        return fail("it was stopped before everything had finished; what was answered is kept");
+    }
+    ExitCode::SUCCESS
+}
+
+async fn library(config: Config) -> ExitCode {
+    let Ok(stop) = asked_to_stop() else { return fail(NO_SIGNALS) };
+    let stop = async move {
+        stop.await;
         say("\nclosing …\n", true);
     };
     tokio::pin!(stop);

@@ -4,6 +4,7 @@ mod engine;
 pub mod http;
 pub mod kafka;
 pub mod postgres;
+pub mod redis;
 pub mod server;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The settings of one replica of one service.
 
 use clap::{Args, ValueEnum};
+use platform_http::client::ServiceAddress;
 
 use super::library::{EventArgs, GatewayArgs, OrderArgs, RentArgs, ServerArgs};
 
@@ -13,8 +14,8 @@ pub struct OrderRole {
     pub port: u16,
 
     /// Where rent is: one or several URLs, separated by commas. Every address that a name resolves to is a replica.
-    #[arg(long, env = "RENTALBOOK_RENT_URL", default_value = "http://127.0.0.1:8082", value_name = "URLS")]
-    pub rent_url: String,
+    #[arg(long, env = "RENTALBOOK_RENT_URL", default_value = "http://127.0.0.1:8082", value_name = "URLS", value_parser = service_address)]
+    pub rent_url: ServiceAddress,
 
     /// How it listens.
     #[command(flatten)]
@@ -121,25 +122,26 @@ pub struct GatewayRole {
     pub port: u16,
 
     /// Where order is: one or several URLs, separated by commas. Every address that a name resolves to is a replica.
-    #[arg(long, env = "RENTALBOOK_ORDER_URL", default_value = "http://127.0.0.1:8081", value_name = "URLS")]
-    pub order_url: String,
+    #[arg(long, env = "RENTALBOOK_ORDER_URL", default_value = "http://127.0.0.1:8081", value_name = "URLS", value_parser = service_address)]
+    pub order_url: ServiceAddress,
 
     /// Where rent is.
-    #[arg(long, env = "RENTALBOOK_RENT_URL", default_value = "http://127.0.0.1:8082", value_name = "URLS")]
-    pub rent_url: String,
+    #[arg(long, env = "RENTALBOOK_RENT_URL", default_value = "http://127.0.0.1:8082", value_name = "URLS", value_parser = service_address)]
+    pub rent_url: ServiceAddress,
 
     /// Where delivery is.
     #[arg(
         long,
         env = "RENTALBOOK_DELIVERY_URL",
         default_value = "http://127.0.0.1:8083",
-        value_name = "URLS"
+        value_name = "URLS",
+        value_parser = service_address
     )]
-    pub delivery_url: String,
+    pub delivery_url: ServiceAddress,
 
     /// Where mypage is.
-    #[arg(long, env = "RENTALBOOK_MYPAGE_URL", default_value = "http://127.0.0.1:8084", value_name = "URLS")]
-    pub mypage_url: String,
+    #[arg(long, env = "RENTALBOOK_MYPAGE_URL", default_value = "http://127.0.0.1:8084", value_name = "URLS", value_parser = service_address)]
+    pub mypage_url: ServiceAddress,
 
     /// How it listens.
     #[command(flatten)]
@@ -148,6 +150,12 @@ pub struct GatewayRole {
     /// What it does.
     #[command(flatten)]
     pub gateway: GatewayArgs,
+}
+
+/// All that is wrong with it, in one sentence.
+fn service_address(text: &str) -> Result<ServiceAddress, String> {
+    ServiceAddress::parse(text)
+        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// Whether the way to an engine is encrypted.

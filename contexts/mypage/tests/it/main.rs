@@ -4,6 +4,8 @@ mod arrival;
 mod events;
 mod opening;
 mod pages;
+#[cfg(feature = "redis")]
+mod redis;
 mod rest;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Where the replicas of a service are, as the configuration says it.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use http::Uri;
@@ -61,6 +62,14 @@ impl ServiceAddress {
 
     pub(super) fn origins(&self) -> &[Origin] {
         &self.0
+    }
+}
+
+/// Addresses that somebody has in hand.
+impl FromIterator<SocketAddr> for ServiceAddress {
+    fn from_iter<I: IntoIterator<Item = SocketAddr>>(addresses: I) -> Self {
+        let origin = |address: SocketAddr| Origin { host: address.ip().to_string(), port: address.port() };
+        Self(addresses.into_iter().map(origin).collect())
     }
 }
 
