@@ -107,7 +107,7 @@ pub trait View: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), Unavailable>;
 
     /// Whether it has everything that the topic has said, up to where its group has read. A new view has not:
-    /// its group may have read the topic before the view was lost.
+    /// its group may have read the topic before the view was lost. It may refuse to be read until then.
     async fn is_complete(&self) -> Result<bool, Unavailable>;
 
     /// From now on it is complete: it was rebuilt, or the topic has just been created.

@@ -108,8 +108,10 @@ async fn open(settings: &RedisSettings) -> Result<MultiplexedConnection, String>
 
 /// What went wrong, without what was asked: that may be a password.
 fn told(error: &RedisError) -> String {
-    match error.kind() {
-        ErrorKind::AuthenticationFailed => "it does not let this user with this password in".to_owned(),
-        _ => error.to_string(),
+    let is_stranger = error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+    if is_stranger {
+        return "it does not let this user with this password in".to_owned();
     }
+    error.to_string()
 }
