@@ -17,9 +17,17 @@ const OUTSIDE: [&str; 8] = ["fs", "net", "time", "io", "process", "thread", "env
 /// Keywords and types that a decision does not use, wherever they come from.
 const NOT_PURE: [&str; 4] = ["async", "await", "SystemTime", "Instant"];
 
-/// Crates that keep rows.
-const STORES: [&str; 6] =
-    ["rusqlite", "redb", "platform_storage", "platform_postgres", "tokio_postgres", "redis"];
+/// Crates that keep rows or records. A record comes in from whichever bus there is.
+const STORES: [&str; 8] = [
+    "rusqlite",
+    "redb",
+    "platform_storage",
+    "platform_postgres",
+    "tokio_postgres",
+    "redis",
+    "platform_bus_kafka",
+    "rdkafka",
+];
 
 /// Runs `rule` on every path of the code of every file in `layer` of a context.
 fn in_layer(sources: &[Source], layer: &str, rule: impl Fn(&str, &Path) -> Option<String>) -> Vec<String> {
@@ -151,6 +159,7 @@ fn what_comes_in_and_what_goes_out_do_not_know_each_other() {
     caught(&inbound("use crate::adapters::outbound::redb::RedbView;"), "outbound");
     caught(&inbound("use redb::Database;"), "redb");
     caught(&inbound("fn f(c: &platform_storage::rusqlite::Connection) {}"), "rusqlite");
+    caught(&inbound("use platform_bus_kafka::KafkaBus;"), "KafkaBus");
     let outbound = planted("contexts/rent/src/adapters/outbound/wire.rs", "use super::super::inbound::rest;");
     caught(&outbound_knows_inbound(&outbound), "inbound");
 }
