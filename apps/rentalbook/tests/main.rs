@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod defects;
+#[cfg(feature = "distributed")]
+mod distributed;
 mod harness;
 mod killing;
 mod limits;

@@ -27,9 +27,17 @@ const ONLY_LOOKED_INTO: [(&str, &str); 1] = [("contexts/rent/src/domain/confirm_
 /// logged where it is handled.
 const NOT_CALLED: [&str; 6] = ["print", "println", "eprint", "eprintln", "dbg", "include"];
 
-/// Crates that keep rows.
-const STORES: [&str; 6] =
-    ["rusqlite", "redb", "platform_storage", "platform_postgres", "tokio_postgres", "redis"];
+/// Crates that keep rows or records. A record comes in from whichever bus there is.
+const STORES: [&str; 8] = [
+    "rusqlite",
+    "redb",
+    "platform_storage",
+    "platform_postgres",
+    "tokio_postgres",
+    "redis",
+    "platform_bus_kafka",
+    "rdkafka",
+];
 
 /// Runs `rule` on every path of the code of every file in `layer` of a context.
 fn in_layer(sources: &[Source], layer: &str, rule: impl Fn(&str, &Path) -> Option<String>) -> Vec<String> {
@@ -285,6 +293,7 @@ fn what_comes_in_and_what_goes_out_do_not_know_each_other() {
     caught(&inbound("use crate::adapters::outbound::redb::RedbView;"), "outbound");
     caught(&inbound("use redb::Database;"), "redb");
     caught(&inbound("fn f(c: &platform_storage::rusqlite::Connection) {}"), "rusqlite");
+    caught(&inbound("use platform_bus_kafka::KafkaBus;"), "KafkaBus");
     let outbound = planted("contexts/rent/src/adapters/outbound/wire.rs", "use super::super::inbound::rest;");
     caught(&outbound_knows_inbound(&outbound), "inbound");
 }

@@ -1,25 +1,14 @@
 //! Publishing: one batch at a time is all delivered, or an error.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use platform_event_bus::{BusError, NewRecord};
 use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
+    producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig},
 };
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     KafkaSettings,
@@ -30,7 +19,7 @@ use crate::{
 /// Pause while the producer's queue is full.
 const FULL: Duration = Duration::from_millis(2);
 
-type Native = Client<ThreadedProducer<Deliveries>>;
+type Native = Client<FutureProducer<Words>>;
 
 /// The producer of a process, made with the first batch and made anew after every failure.
 pub(crate) struct Producer {
@@ -53,7 +42,7 @@ impl Producer {
         let native = self.current(settings).map_err(|error| unavailable(&error))?;
         let unfinished = Unfinished { producer: self, native: Some(Arc::clone(&native)) };
         let within = settings.answer_within;
-        timeout(within, deliver(&native, topic, records))
+        timeout(within, send_all(&native, topic, records))
             .await
             .map_err(|_| late(within))?
             .map_err(|error| unavailable(&error))?;
@@ -77,7 +66,7 @@ impl Producer {
             .set("partitioner", "murmur2_random")
             // Whoever publishes has gathered already.
             .set("linger.ms", "1")
-            .create_with_context(Deliveries(Words { of: "publishing".to_owned() }))?;
+            .create_with_context(Words { of: "publishing".to_owned() })?;
         let native = self.ending.client(native);
         *current = Some(Arc::clone(&native));
         Ok(native)
@@ -116,65 +105,24 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Hands everything over, and then waits for everything.
-async fn deliver(native: &Native, topic: &str, records: &[NewRecord]) -> KafkaResult<()> {
-    let batch = Arc::new(Batch { left: AtomicUsize::new(records.len()), ..Batch::default() });
+async fn send_all(native: &Native, topic: &str, records: &[NewRecord]) -> KafkaResult<()> {
+    let mut sent = Vec::with_capacity(records.len());
     for record in records {
-        enqueue(native, topic, record, &batch).await?;
+        let mut new = FutureRecord::to(topic).payload(&record.value[..]).headers(write_headers(record));
+        new.key = record.key.as_deref();
+        sent.push(loop {
+            match native.send_result(new) {
+                Ok(acknowledgement) => break acknowledgement,
+                Err((error, again)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    new = again;
+                    sleep(FULL).await;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        });
     }
-    while batch.left.load(Ordering::Acquire) > 0 {
-        batch.done.notified().await;
-    }
-    batch.failure.lock().take().map_or(Ok(()), Err)
-}
-
-async fn enqueue(native: &Native, topic: &str, record: &NewRecord, batch: &Arc<Batch>) -> KafkaResult<()> {
-    let mut new = BaseRecord::with_opaque_to(topic, Arc::clone(batch))
-        .payload(&record.value[..])
-        .headers(write_headers(record));
-    new.key = record.key.as_deref();
-    while let Err((error, rejected)) = native.send(new) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-            return Err(error);
-        }
-        new = rejected;
-        sleep(FULL).await;
+    for acknowledgement in sent {
+        acknowledgement.await.map_err(|_| KafkaError::Canceled)?.map_err(|(error, _)| error)?;
     }
     Ok(())
-}
-
-/// What became of the records of a batch.
-#[derive(Default)]
-struct Batch {
-    /// Records that nothing is known about yet.
-    left: AtomicUsize,
-    /// The first failure.
-    failure: Mutex<Option<KafkaError>>,
-    /// When nothing is left.
-    done: Notify,
-}
-
-/// Counts the deliveries of each batch.
-struct Deliveries(Words);
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<Batch>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, batch: Arc<Batch>) {
-        if let Err((error, _)) = result {
-            batch.failure.lock().get_or_insert_with(|| error.clone());
-        }
-        if batch.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            batch.done.notify_one();
-        }
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
 }

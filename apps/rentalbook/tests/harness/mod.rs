@@ -1,6 +1,8 @@
 //! A library of its own for every test, and what its users can do.
 
 mod answer;
+#[cfg(feature = "distributed")]
+pub(crate) mod distributed;
 mod embedded;
 mod inside;
 

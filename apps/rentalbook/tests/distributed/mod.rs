@@ -1,0 +1,10 @@
+//! The library over many processes, on a real PostgreSQL, a real Kafka and a real Redis.
+
+use crate::harness::{SceneOn, distributed::Distributed};
+
+/// The stories are told of this library, too.
+type Scene = SceneOn<Distributed>;
+
+#[expect(clippy::duplicate_mod, reason = "the same stories, of another library")]
+#[path = "../stories/mod.rs"]
+mod stories;
