@@ -10,7 +10,7 @@ use mypage::adapters::outbound::redis::{RedisSettings, RedisView};
 use order::adapters::outbound::{http_rent::HttpRent, postgres::PostgresOrders};
 use platform_bus_kafka::{KafkaBus, KafkaSettings};
 use platform_http::client::{Client, ClientConfig, ReplicaState, ServiceAddress};
-use platform_postgres::Settings;
+use platform_postgres::{OpenError, Settings};
 use rent::adapters::outbound::postgres::PostgresRents;
 
 use crate::{
@@ -149,12 +149,12 @@ pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome 
     let clients = [order, rent, delivery, mypage].map(client);
     let is_ready = |client: &Client| client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready);
     let all_answer = move || clients.iter().all(is_ready);
-    let toolbox = Toolbox {
-        library: engines.parts(),
-        scratch: Scratch::elsewhere(),
-        running: Running::Elsewhere(Arc::new(all_answer)),
+    let library = match engines.parts().await {
+        Ok(library) => library,
+        Err(error) => return Outcome::failed(error),
     };
-    toolbox.run(tool).await
+    let running = Running::Elsewhere(Arc::new(all_answer));
+    Toolbox { library, scratch: Scratch::elsewhere(), running }.run(tool).await
 }
 
 impl Engines {
@@ -173,14 +173,16 @@ impl Engines {
     }
 
     /// The library for its tools: they look at the engines, not at the services.
-    #[must_use]
-    pub fn parts(&self) -> Parts {
+    ///
+    /// # Errors
+    /// Where a database cannot be used now.
+    pub async fn parts(&self) -> Result<Parts, OpenError> {
         // What was said is there already, so the clock does not matter.
         let clock = WireClock::default;
-        let orders = PostgresOrders::open_later(&self.orders, clock());
-        let rents = PostgresRents::open_later(&self.rents, clock());
-        let deliveries = PostgresDeliveries::open_later(&self.deliveries, clock());
-        Parts {
+        let orders = PostgresOrders::open(&self.orders, clock()).await?;
+        let rents = PostgresRents::open(&self.rents, clock()).await?;
+        let deliveries = PostgresDeliveries::open(&self.deliveries, clock()).await?;
+        Ok(Parts {
             outboxes: vec![
                 Arc::new(orders.outbox()),
                 Arc::new(rents.outbox()),
@@ -193,6 +195,6 @@ impl Engines {
             bus: Arc::new(self.bus()),
             topic: self.topic.clone(),
             groups: GROUPS.map(|group| format!("{}{group}", self.group_prefix)).into(),
-        }
+        })
     }
 }

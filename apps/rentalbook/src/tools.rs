@@ -32,7 +32,7 @@ impl Outcome {
         Self { text: text.into(), code: 0 }
     }
 
-    fn failed(text: impl std::fmt::Display) -> Self {
+    pub(crate) fn failed(text: impl std::fmt::Display) -> Self {
         Self { text: format!("{text}\n"), code: 1 }
     }
 }

@@ -1,6 +1,6 @@
 //! Every service as two replicas on a real PostgreSQL, a real Kafka and a real Redis; one gateway before them.
 
-use std::{net::SocketAddr, path::PathBuf, sync::OnceLock};
+use std::{net::SocketAddr, path::PathBuf};
 
 use platform_bus_kafka::KafkaSettings;
 use platform_testkit::{kafka::KafkaServer, postgres::PostgresServer, redis::RedisServer, until};
@@ -31,16 +31,11 @@ pub(crate) struct Distributed {
 }
 
 /// The engines that all tests share; each library has databases, a topic and keys of its own.
-fn postgres() -> &'static PostgresServer {
-    static SHARED: OnceLock<PostgresServer> = OnceLock::new();
-    SHARED.get_or_init(|| PostgresServer::with_options(&["fsync=off", "max_connections=400"]))
-}
-
 fn engines() -> Engines {
-    let (kafka, redis) = (KafkaServer::shared(), RedisServer::shared());
+    let (postgres, kafka, redis) = (PostgresServer::shared(), KafkaServer::shared(), RedisServer::shared());
     let database = || platform_postgres::Settings {
-        port: postgres().port(),
-        database: postgres().database(),
+        port: postgres.port(),
+        database: postgres.database(),
         connections: 4,
         ..platform_postgres::Settings::default()
     };
