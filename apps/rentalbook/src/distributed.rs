@@ -72,6 +72,8 @@ pub fn replica(
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
     let base = |port, health, commits| Base { config, port, door: Arc::default(), health, commits };
     let clock = || config.wire_clock.clone();
+    let bus = engines.bus();
+    let events = engines.events(&bus);
     let service = match service {
         ServiceArg::Order => {
             let store = PostgresOrders::open_later(&engines.orders, clock());
@@ -85,7 +87,7 @@ pub fn replica(
                 store: Arc::new(store),
                 desk: Arc::new(desk),
             };
-            services::order(base, parts, &engines.events())
+            services::order(base, parts, &events)
         }
         ServiceArg::Rent => {
             let store = PostgresRents::open_later(&engines.rents, clock());
@@ -93,18 +95,17 @@ pub fn replica(
             let ready = ready_when(move || ready.is_ready());
             let base = base(rent_port, ready, Some(Arc::new(move || written.store().commits())));
             let rents = services::rents(config, Arc::new(store));
-            services::rent(base, rents, Arc::new(outbox), &engines.events())
+            services::rent(base, rents, Arc::new(outbox), &events)
         }
         ServiceArg::Delivery => {
             let store = PostgresDeliveries::open_later(&engines.deliveries, clock());
             let (ready, written, outbox) = (store.clone(), store.clone(), store.outbox());
             let ready = ready_when(move || ready.is_ready());
             let base = base(delivery_port, ready, Some(Arc::new(move || written.store().commits())));
-            services::delivery(base, Arc::new(store), Arc::new(outbox), &engines.events())
+            services::delivery(base, Arc::new(store), Arc::new(outbox), &events)
         }
         ServiceArg::Mypage => {
             let view = Arc::new(RedisView::new(engines.redis.clone()));
-            let events = engines.events();
             let base = base(mypage_port, ready_with(view.clone()), None);
             let (kept, bus, topic) = (view.clone(), Arc::clone(&events.bus), engines.topic.clone());
             services::mypage(base, view, Duration::ZERO, &events, move |stopping| {
@@ -124,7 +125,12 @@ pub fn replica(
         }
     };
     // Whom a gateway lets in, its services let in: they take its word about the clients.
-    Ok(service.believing(config.trusted_proxies.clone()))
+    let service = service.believing(config.trusted_proxies.clone());
+    // Who has left its group gives its partitions to the others at once, and not when its session is over.
+    Ok(service.ending_with(move || {
+        let bus = bus.clone();
+        Box::pin(async move { bus.left().await })
+    }))
 }
 
 fn client(address: &ServiceAddress) -> Client {
@@ -162,9 +168,9 @@ impl Engines {
         KafkaBus::new(self.kafka.clone())
     }
 
-    fn events(&self) -> Events {
+    fn events(&self, bus: &KafkaBus) -> Events {
         Events {
-            bus: Arc::new(self.bus()),
+            bus: Arc::new(bus.clone()),
             topic: self.topic.clone(),
             group_prefix: self.group_prefix.clone(),
             gather: GATHER,

@@ -50,6 +50,9 @@ const DRAIN: Duration = Duration::from_millis(1_200);
 /// New tasks for a start.
 type Tasks = Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>;
 
+/// What is waited for when everything else has ended.
+type AtTheEnd = Box<dyn Fn() -> Task + Send + Sync>;
+
 /// A service that can be started and stopped.
 pub struct Service {
     name: &'static str,
@@ -57,6 +60,7 @@ pub struct Service {
     router: Router,
     tasks: Tasks,
     believed: TrustedPeers,
+    at_the_end: Option<AtTheEnd>,
     address: Mutex<SocketAddr>,
     running: Mutex<Option<Running>>,
 }
@@ -83,6 +87,7 @@ impl Service {
             router,
             tasks: Box::new(tasks),
             believed: TrustedPeers::default(),
+            at_the_end: None,
             address: Mutex::new(address),
             running: Mutex::new(None),
         }
@@ -92,6 +97,12 @@ impl Service {
     #[must_use]
     pub fn believing(self, proxies: TrustedPeers) -> Self {
         Self { believed: proxies, ..self }
+    }
+
+    /// The same, waiting for this whenever it has stopped.
+    #[must_use]
+    pub fn ending_with(self, end: impl Fn() -> Task + Send + Sync + 'static) -> Self {
+        Self { at_the_end: Some(Box::new(end)), ..self }
     }
 
     /// Where it listens: after the first start with the port that it got.
@@ -163,6 +174,9 @@ impl Service {
                 task.abort();
                 let _ = task.await;
             }
+        }
+        if let Some(end) = &self.at_the_end {
+            end().await;
         }
         info!(service = self.name, "stopped");
         true

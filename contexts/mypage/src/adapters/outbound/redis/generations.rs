@@ -48,11 +48,6 @@ impl Keys {
         format!("{}next", self.prefix)
     }
 
-    /// Counts generations.
-    pub(super) fn generations(&self) -> String {
-        format!("{}generations", self.prefix)
-    }
-
     /// What all keys of a generation begin with.
     pub(super) fn base(&self, generation: Generation) -> String {
         format!("{}{}:", self.prefix, generation.0)
