@@ -152,6 +152,7 @@ fn order_save(order: order::domain::Order) -> order::application::ports::Save {
         order,
         facts: Vec::new(),
         revocation: None,
+        redoable: false,
     }
 }
 

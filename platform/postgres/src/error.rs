@@ -148,3 +148,14 @@ pub(crate) fn text(error: &tokio_postgres::Error) -> String {
         },
     }
 }
+
+/// Why there is no part of a collection.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    /// Too many parts that pass over many rows are waited for.
+    #[error("too many pages that pass over many rows are waited for")]
+    TooMany,
+    /// The database is away.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}

@@ -21,7 +21,7 @@ mod turn;
 mod watch;
 
 pub use change::{Change, Row, Saved};
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, PartError, StoreError};
 pub use outbox::PostgresOutbox;
 pub use platform_secret::{Password, Secret};
 pub use postgres::Postgres;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use platform_resilience::Bulkhead;
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::AbortHandle,
@@ -9,7 +10,7 @@ use tokio::{
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    Change, Migration, OpenError, PostgresOutbox, Saved, Settings, State, StoreError, Table, Turn,
+    Change, Migration, OpenError, PartError, PostgresOutbox, Saved, Settings, State, StoreError, Table, Turn,
     group_commit::{Call, Counts, Writer},
     ids::Ids,
     pool::Readers,
@@ -18,6 +19,15 @@ use crate::{
     turn::Until,
     watch::{Schema, Watcher, Watching},
 };
+
+/// Rows that a part of a collection may pass over without waiting for its turn.
+const SHORT: u64 = 2_000;
+
+/// Longer ones at once.
+const LONG_READS: usize = 2;
+
+/// Further ones that wait for their turn.
+const WAITING: usize = 32;
 
 /// A table in PostgreSQL with one writer in each process and many readers. Clones share it; the last one ends the
 /// writer.
@@ -30,6 +40,7 @@ struct Shared {
     settings: Settings,
     writes: mpsc::UnboundedSender<Call>,
     readers: Readers,
+    long_reads: Bulkhead,
     totals: Arc<Totals>,
     ids: Ids,
     said: Arc<Notify>,
@@ -103,7 +114,20 @@ impl Postgres {
         let watcher = tokio::spawn(watcher.run(watching)).abort_handle();
         let readers = Readers::new(settings, Arc::clone(&standing));
         let (settings, ids) = (settings.clone(), Ids::new());
-        let shared = Shared { settings, writes, readers, totals, ids, said, counts, standing, turn, watcher };
+        let long_reads = Bulkhead::new(LONG_READS, WAITING);
+        let shared = Shared {
+            settings,
+            writes,
+            readers,
+            long_reads,
+            totals,
+            ids,
+            said,
+            counts,
+            standing,
+            turn,
+            watcher,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -126,13 +150,25 @@ impl Postgres {
         self.shared.readers.query(sql, true, parameters).await
     }
 
-    /// The same for a statement that comes in too many kinds to be kept prepared.
-    pub async fn query_once(
+    /// The same for a part of a collection, whose statement comes in too many kinds to be kept prepared. `passes` is how
+    /// many rows the server passes over for it: few of those that pass over many run at once, and few more wait, so
+    /// that looks by key always find a connection.
+    ///
+    /// A client that goes away is not noticed by the server, which stops when the statement's time is over.
+    ///
+    /// # Errors
+    /// [`PartError::TooMany`] at once where too many wait already.
+    pub async fn query_part(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
-        self.shared.readers.query(sql, false, parameters).await
+        passes: u64,
+    ) -> Result<Vec<Row>, PartError> {
+        let _place = match passes {
+            0..=SHORT => None,
+            _ => Some(self.shared.long_reads.place().await.map_err(|_| PartError::TooMany)?),
+        };
+        Ok(self.shared.readers.query(sql, false, parameters).await?)
     }
 
     /// A number that nobody else gets, in any process; those of one process grow.

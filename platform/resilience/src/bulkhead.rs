@@ -74,6 +74,12 @@ pub struct Bulkhead {
     admitted: Arc<Semaphore>,
 }
 
+/// See [`Bulkhead::place`].
+#[derive(Debug)]
+pub struct Place {
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
 impl Bulkhead {
     /// At most `at_once` run, and at most `waiting` more wait.
     #[must_use]
@@ -100,6 +106,14 @@ impl Bulkhead {
             work(awaited)
         })
         .await
+    }
+
+    /// A place for work that runs elsewhere, such as on a server; it is free again when this is dropped.
+    ///
+    /// # Errors
+    /// [`WorkError::Full`] at once where too much waits already.
+    pub async fn place(&self) -> Result<Place, WorkError> {
+        Ok(Place { _permits: self.enter().await? })
     }
 
     async fn enter(&self) -> Result<[OwnedSemaphorePermit; 2], WorkError> {
@@ -171,6 +185,15 @@ mod tests {
         running.abort();
         until(|| bulkhead.admitted.available_permits() == 2).await;
         assert_eq!(begins.try_recv(), Err(mpsc::TryRecvError::Empty), "it has never begun");
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_again_when_it_is_given_up() {
+        let bulkhead = Bulkhead::new(1, 0);
+        let place = bulkhead.place().await.expect("a place");
+        assert!(matches!(bulkhead.place().await, Err(WorkError::Full)));
+        drop(place);
+        bulkhead.place().await.expect("it is free again");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
 
 use recloser::{AsyncRecloser, Recloser};
 
-pub use bulkhead::{Awaited, Bulkhead, WorkError, while_awaited};
+pub use bulkhead::{Awaited, Bulkhead, Place, WorkError, while_awaited};
 
 /// How a call is guarded.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,7 @@ use order::{
     application::{
         OnRentUnavailable::Defer,
         Resuming,
-        ports::{AskRent, RentAnswer, RentDesk},
+        ports::{AlwaysOurs, AskRent, RentAnswer, RentDesk},
     },
     domain::{Customer, OrderId, OrderState},
 };
@@ -336,7 +336,7 @@ async fn the_worker_finds_the_rent_of_an_order_whose_answer_was_lost() {
     assert_eq!(place(&orders).await.state, OrderState::Pending, "nobody knows");
     assert_eq!(rents.of(1).len(), 1);
 
-    let worker = tokio::spawn(orders.resume_orders(Resuming::default()));
+    let worker = tokio::spawn(orders.resume_orders(Resuming::default(), Arc::new(AlwaysOurs)));
     until("it is confirmed", async || committed(&store, FIRST).await.state == OrderState::Ordered).await;
     worker.abort();
     assert_eq!((rents.posts(), rents.of(1).len()), (1, 1), "no second rent");

@@ -83,6 +83,7 @@ fn with_other_changes(library: &Library, times: usize) -> Router {
                 order: changed,
                 facts: Vec::new(),
                 revocation: None,
+                redoable: false,
             };
             assert_eq!(store.save(change).await, Ok(Ok(())));
         }

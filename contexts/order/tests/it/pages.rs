@@ -29,6 +29,7 @@ async fn a_flood_of_sorted_pages_is_answered_in_turn_or_refused_at_once() {
         order: Order { id: OrderId(id), ..one.clone() },
         facts: Vec::new(),
         revocation: None,
+        redoable: false,
     };
     store.save_all((2..=ORDERS).map(another).collect()).await.expect("saved");
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use contracts::WireClock;
 use platform_postgres::{
-    Change, Column, Migration, OpenError, Postgres, PostgresOutbox, Row, Saved, Settings, StoreError, Table,
-    tokio_postgres,
+    Change, Column, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
+    StoreError, Table, tokio_postgres,
 };
 
 use super::{
@@ -133,7 +133,7 @@ impl RentStore for PostgresRents {
     async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
         let sql = format!("{} ORDER BY {} LIMIT $1 OFFSET $2", select!(""), order_by(&query.sort));
         let (limit, offset) = (i64::from(query.limit), i64::try_from(query.offset).unwrap_or(i64::MAX));
-        let rows = self.store.query_once(&sql, &[&limit, &offset]).await?;
+        let rows = self.store.query_part(&sql, &[&limit, &offset], passes(&query)).await?;
         let rents = rows.iter().map(read_rent).collect::<Result<_, _>>()?;
         Ok((rents, self.store.total(TOTAL).await?))
     }
@@ -213,5 +213,24 @@ impl From<StoreError> for Unavailable {
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(error.into())
+    }
+}
+
+/// How many rows are passed over: sorted by an index those before the end of the part, else all of them.
+fn passes(query: &PageQuery) -> u64 {
+    match query.sort.first() {
+        None | Some((SortField::Id | SortField::OrderId, _)) => {
+            query.offset.saturating_add(u64::from(query.limit))
+        }
+        Some(_) => u64::MAX,
+    }
+}
+
+impl From<PartError> for PageError {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::TooMany => Self::TooMany,
+            PartError::Unavailable(error) => Self::Unavailable(error.into()),
+        }
     }
 }
