@@ -60,6 +60,7 @@ fn a_consumer() -> Scene {
         batch: 500,
         gather: Duration::from_millis(5),
         settle_after: Duration::ZERO,
+        consumed: Default::default(),
     };
     let letters = DeadLetters::new(Arc::new(bus.clone()), &topic);
     let task = tokio::spawn(consumer.run(std::future::pending()));
