@@ -26,7 +26,7 @@ use order::{
     },
 };
 use platform_http::{
-    About, Health, HealthCheck, Limits, ServerConfig, actuator,
+    About, Health, HealthCheck, Limits, Scrape, ServerConfig, actuator,
     client::{Client, ClientConfig, ServiceAddress},
 };
 use tower::Layer as _;
@@ -62,7 +62,8 @@ async fn main() -> Result<()> {
 async fn serve(name: &'static str, router: Router) -> Result<()> {
     let about = About { name, version: "", commit: None };
     let health = HealthCheck::new(|| async { Health::up() });
-    let limited = Limits::default().layer(router.merge(actuator(about, health)));
+    let scrape = Scrape::new(|| async { String::new() });
+    let limited = Limits::default().layer(router.merge(actuator(about, health, scrape)));
     let listener = platform_http::bind("127.0.0.1:0".parse()?).await?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     let app = Router::new().fallback_service(limited);
