@@ -18,7 +18,7 @@ use std::{
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use platform_event_bus::{BusError, EventBus, GroupPosition, NewRecord, Replay, Subscription};
+use platform_event_bus::{BusError, EventBus, GroupPosition, NewRecord, Record, Replay, Subscription};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
@@ -175,16 +175,11 @@ impl EventBus for LogBus {
         let Some(first) = behind.iter().map(|position| position.committed).min() else { return Ok(0) };
         let topic = self.topic_id(topic).await?;
         let count = move |connection: &Connection| {
-            let sql = r#"SELECT "partition", "offset" FROM records WHERE "offset" >= ?1 AND topic = ?2"#;
-            let mut select = connection.prepare_cached(sql)?;
-            let mut rows = select.query((first, topic))?;
-            let mut waiting = 0;
-            while let Some(row) = rows.next()? {
-                let (partition, offset): (u32, i64) = (row.get(0)?, row.get(1)?);
-                let of = behind.iter().find(|position| position.partition == partition);
-                waiting += u64::from(of.is_some_and(|position| position.committed <= offset));
-            }
-            Ok(waiting)
+            let is_behind = |record: &Record| {
+                let of = behind.iter().find(|position| position.partition == record.partition);
+                of.is_some_and(|position| position.committed <= record.offset)
+            };
+            batches::count(connection, topic, first, is_behind)
         };
         self.shared.store.scan(count).await.map_err(unavailable)
     }

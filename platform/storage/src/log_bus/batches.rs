@@ -92,6 +92,24 @@ pub(super) fn read(
     Ok((records, next))
 }
 
+/// How many records of `topic` from `from` on there are of which `counts` is true.
+pub(super) fn count(
+    connection: &Connection,
+    topic: i64,
+    from: i64,
+    counts: impl Fn(&Record) -> bool,
+) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare_cached(
+        "SELECT first, published_at, records FROM batches WHERE last >= ?1 AND topic = ?2 ORDER BY last",
+    )?;
+    let mut rows = select.query((from, topic))?;
+    let mut n = 0;
+    while let Some(row) = rows.next()? {
+        n += read_batch(row)?.iter().filter(|record| counts(record)).count() as u64;
+    }
+    Ok(n)
+}
+
 fn put(to: &mut Vec<u8>, record: &Record) {
     encoding::put_number(to, record.partition);
     encoding::put_optional(to, record.key.as_deref());
