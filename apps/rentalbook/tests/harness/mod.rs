@@ -188,6 +188,13 @@ impl<W: Wiring> SceneOn<W> {
         found.into_iter().next()
     }
 
+    /// The ids of all orders.
+    pub(crate) async fn orders(&self) -> Vec<i64> {
+        let answer = self.send(ServiceArg::Gateway, Method::GET, "/orders?size=1000", None).await;
+        let orders = answer.json()["_embedded"]["orders"].as_array().expect("a list").clone();
+        orders.iter().map(|order| order["id"].as_i64().expect("an id")).collect()
+    }
+
     /// The status that order shows.
     pub(crate) async fn order_status(&self, order: i64) -> String {
         self.send(ServiceArg::Gateway, Method::GET, &format!("/orders/{order}"), None).await.text("status")

@@ -45,7 +45,9 @@ async fn a_library_that_rejects_asks_to_come_back_and_leaves_nothing_behind() {
         );
     }
     scene.start(ServiceArg::Rent).await;
-    for order in 1..=5 {
+    let orders = scene.orders().await;
+    assert_eq!(orders.len(), 5);
+    for order in orders {
         scene.until_shown(order, "Order Rejected").await;
         assert_eq!(scene.order_status(order).await, "Order Rejected");
         scene
