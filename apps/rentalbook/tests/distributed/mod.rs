@@ -1,5 +1,7 @@
 //! The library over many processes, on a real PostgreSQL, a real Kafka and a real Redis.
 
+mod original_events;
+
 use crate::harness::{SceneOn, distributed::Distributed};
 
 /// The stories are told of this library, too.
