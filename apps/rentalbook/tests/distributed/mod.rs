@@ -1,5 +1,6 @@
 //! The library over many processes, on a real PostgreSQL, a real Kafka and a real Redis.
 
+mod backlog;
 mod original_events;
 
 use crate::harness::{SceneOn, distributed::Distributed};
