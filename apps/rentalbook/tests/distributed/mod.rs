@@ -2,6 +2,7 @@
 
 mod backlog;
 mod original_events;
+mod processes;
 
 use crate::harness::{SceneOn, distributed::Distributed};
 
