@@ -78,6 +78,11 @@ impl PostgresServer {
         name
     }
 
+    /// Makes a database with this name, for programs that know it by name.
+    pub fn create_database(&self, name: &str) {
+        self.engine.run("create", &[name]);
+    }
+
     /// Ends it as a crash does: every connection breaks, and what was committed is there afterwards.
     pub fn kill(&self) {
         self.engine.kill();

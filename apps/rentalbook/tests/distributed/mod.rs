@@ -1,5 +1,9 @@
 //! The library over many processes, on a real PostgreSQL, a real Kafka and a real Redis.
 
+mod backlog;
+mod original_events;
+mod processes;
+
 use crate::harness::{SceneOn, distributed::Distributed};
 
 /// The stories are told of this library, too.

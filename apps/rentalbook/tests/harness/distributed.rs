@@ -3,15 +3,17 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use platform_bus_kafka::KafkaSettings;
+use platform_event_bus::GroupPosition;
 use platform_testkit::{kafka::KafkaServer, postgres::PostgresServer, redis::RedisServer, until};
 use rentalbook::{
     cli::{ServiceArg, Tool},
     config::Config,
     distributed::{self, Engines, Peers},
+    parts::Parts,
     service::Service,
 };
 
-use super::Wiring;
+use super::{SceneOn, Wiring};
 
 /// Replicas of each service.
 const REPLICAS: usize = 2;
@@ -125,6 +127,41 @@ async fn is_ready(at: SocketAddr) -> bool {
         std::io::Result::Ok(answer)
     };
     ask.await.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
+}
+
+impl SceneOn<Distributed> {
+    /// What the engines have, as the tools see it.
+    pub(crate) async fn parts(&self) -> Parts {
+        self.library().engines.parts().await.expect("the engines")
+    }
+
+    /// Waits until nothing is on its way: all outboxes are empty and all groups are at the end of the topic, which
+    /// has not grown between two looks.
+    pub(crate) async fn settle(&self) {
+        let parts = self.parts().await;
+        self.until("everything has settled", async || {
+            let Some(before) = ends_if_consumed(&parts).await else { return false };
+            for outbox in &parts.outboxes {
+                if outbox.backlog().await.expect("an outbox") > 0 {
+                    return false;
+                }
+            }
+            ends_if_consumed(&parts).await == Some(before)
+        })
+        .await;
+    }
+}
+
+async fn ends_if_consumed(parts: &Parts) -> Option<Vec<i64>> {
+    let mut ends = Vec::new();
+    for group in &parts.groups {
+        let positions = parts.bus.positions(&parts.topic, group).await.expect("positions");
+        if positions.iter().any(|GroupPosition { committed, end, .. }| committed < end) {
+            return None;
+        }
+        ends.extend(positions.iter().map(|position| position.end));
+    }
+    Some(ends)
 }
 
 impl Wiring for Distributed {

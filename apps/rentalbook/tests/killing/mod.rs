@@ -25,12 +25,12 @@ use program::{Http, Ports, Program, tool};
 /// Connections that place, cancel and hand over, each one request after the other.
 const CONNECTIONS: u64 = 16;
 
-fn from_environment(name: &str) -> Option<u64> {
+pub(crate) fn from_environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a whole number")))
 }
 
-fn a_seed() -> u64 {
+pub(crate) fn a_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time");
     now.as_millis() as u64
 }
@@ -132,7 +132,11 @@ async fn kill_again_and_again(place: &Place, random: &mut Random, kills: u64) ->
     start()
 }
 
-fn check_orders(memory: &Memory, orders: &BTreeMap<i64, Value>, deliveries: &BTreeMap<i64, Value>) {
+pub(crate) fn check_orders(
+    memory: &Memory,
+    orders: &BTreeMap<i64, Value>,
+    deliveries: &BTreeMap<i64, Value>,
+) {
     let status = |rows: &BTreeMap<i64, Value>, id| rows.get(id).map(|row| row["status"].clone());
     for (id, item) in &memory.orders {
         let order = orders.get(id).unwrap_or_else(|| panic!("order {id} ({item}) was answered and is lost"));
@@ -157,7 +161,7 @@ fn check_orders(memory: &Memory, orders: &BTreeMap<i64, Value>, deliveries: &BTr
 }
 
 /// Every key has an item of its own, so two orders of one key would be two orders of one item.
-fn check_keys(memory: &Memory, orders: &BTreeMap<i64, Value>) {
+pub(crate) fn check_keys(memory: &Memory, orders: &BTreeMap<i64, Value>) {
     let mut placed = HashMap::<&str, Vec<i64>>::new();
     for (id, order) in orders {
         placed.entry(order["item"].as_str().expect("an item")).or_default().push(*id);

@@ -1,0 +1,172 @@
+//! Two replicas of each service and a gateway as real processes on engines of their own, killed at random moments under
+//! load: nothing that was answered may be lost, and nothing done twice.
+//!
+//! `RENTALBOOK_KILL_SEED` repeats the choices of an earlier run, `RENTALBOOK_KILLS` changes how many there are.
+
+use std::{
+    fs::File,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use platform_testkit::{kafka::KafkaServer, postgres::PostgresServer, redis::RedisServer, until};
+
+use crate::killing::{
+    a_seed, check_keys, check_orders,
+    client::{Memory, Random, borrow_for_ever},
+    from_environment,
+    program::{Http, as_tested, free_ports},
+};
+
+/// Connections that place, cancel and hand over.
+const CONNECTIONS: u64 = 8;
+
+/// Services by the places of [`Ports`](crate::killing::program::Ports).
+const NAMES: [&str; 5] = ["order", "rent", "delivery", "mypage", "gateway"];
+
+/// A process to be killed, and what it is started with.
+struct Replica {
+    place: usize,
+    port: u16,
+    child: Child,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Site<'a> {
+    environment: Vec<(&'static str, String)>,
+    logs: &'a Path,
+}
+
+impl Site<'_> {
+    fn spawn(&self, place: usize, port: u16) -> Child {
+        let name = NAMES[place];
+        let log = self.logs.join(format!("{name}-{port}"));
+        let log = || File::options().create(true).append(true).open(&log).expect("a file");
+        Command::new(as_tested())
+            .arg(name)
+            .env("RENTALBOOK_PORT", port.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    fn start(&self, place: usize, port: u16) -> Replica {
+        Replica { place, port, child: self.spawn(place, port) }
+    }
+
+    /// Runs a tool: what it says, and its exit code.
+    async fn tool(&self, tool: &str) -> (String, Option<i32>) {
+        let mut command = Command::new(as_tested());
+        command.args(["tools", "--distributed", tool]);
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        let output = tokio::task::spawn_blocking(move || command.output().expect("it runs"));
+        let output = output.await.expect("it ran");
+        let said = [output.stdout, output.stderr].concat();
+        (String::from_utf8_lossy(&said).into_owned(), output.status.code())
+    }
+
+    async fn audit(&self) {
+        let (report, code) = self.tool("audit").await;
+        assert!(code == Some(0) && report.contains("clean") && !report.contains("under way"), "{report}");
+        assert!(!report.contains("dead letters"), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
+    let seed = from_environment("RENTALBOOK_KILL_SEED").unwrap_or_else(a_seed);
+    let kills = from_environment("RENTALBOOK_KILLS").unwrap_or(30);
+    println!("RENTALBOOK_KILL_SEED={seed} RENTALBOOK_KILLS={kills} repeats the choices of this run");
+    let (postgres, kafka, redis) = (PostgresServer::start(), KafkaServer::start(), RedisServer::start());
+    for service in &NAMES[..3] {
+        postgres.create_database(&format!("rentalbook_{service}"));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (free_ports(), free_ports());
+    let urls = |n: usize| format!("http://127.0.0.1:{},http://127.0.0.1:{}", first[n], second[n]);
+    let site = Site {
+        environment: vec![
+            ("RENTALBOOK_POSTGRES_PORT", postgres.port().to_string()),
+            ("RENTALBOOK_POSTGRES_CONNECTIONS", "4".to_owned()),
+            ("RENTALBOOK_KAFKA_BROKERS", kafka.bootstrap()),
+            ("RENTALBOOK_REDIS_PORT", redis.port().to_string()),
+            ("RENTALBOOK_ORDER_URL", urls(0)),
+            ("RENTALBOOK_RENT_URL", urls(1)),
+            ("RENTALBOOK_DELIVERY_URL", urls(2)),
+            ("RENTALBOOK_MYPAGE_URL", urls(3)),
+        ],
+        logs: folder.path(),
+    };
+    let both = (0..4).flat_map(|place| [(place, first[place]), (place, second[place])]);
+    let mut replicas: Vec<_> = both.chain([(4, first[4])]).map(|(n, port)| site.start(n, port)).collect();
+    let http = Http::new(first);
+    until_ready(&http, &Http::new(second)).await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let client = |n| tokio::spawn(borrow_for_ever(n, seed, Http::new(first), Arc::clone(&stop)));
+    let clients: Vec<_> = (0..CONNECTIONS).map(client).collect();
+    let mut random = Random(seed);
+    for _ in 0..kills {
+        let victim = &mut replicas[random.below(9) as usize];
+        victim.child.kill().expect("it is killed");
+        victim.child.wait().expect("it has ended");
+        tokio::time::sleep(Duration::from_millis(random.below(700))).await;
+        victim.child = site.spawn(victim.place, victim.port);
+        tokio::time::sleep(Duration::from_millis(random.below(700))).await;
+    }
+    until_ready(&http, &Http::new(second)).await;
+    http.until_more("orders", 50).await;
+    stop.store(true, Ordering::Release);
+    let mut memory = Memory::default();
+    for client in clients {
+        memory.absorb(client.await.expect("the client"));
+    }
+    site.audit().await;
+
+    let orders = http.all("orders", "id").await;
+    let deliveries = http.all("deliveries", "orderId").await;
+    check_orders(&memory, &orders, &deliveries);
+    check_keys(&memory, &orders);
+    let live = http.all("mypages", "orderId").await;
+    assert_eq!(live.len(), orders.len(), "mypage shows every order");
+    let (said, code) = site.tool("rebuild-view").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(http.all("mypages", "orderId").await == live, "the rebuilt view is the live one");
+    site.audit().await;
+    assert!(replicas.iter_mut().all(|replica| replica.child.try_wait().expect("a status").is_none()));
+    println!(
+        "{} orders answered ({} of them 202), {} stored; {} cancels and {} hand-overs accepted, {} without an answer",
+        memory.orders.len(),
+        memory.deferred,
+        orders.len(),
+        memory.cancelled.len(),
+        memory.handed_over.len(),
+        memory.unanswered,
+    );
+}
+
+async fn until_ready(first: &Http, second: &Http) {
+    for (replicas, places) in [(first, 0..5), (second, 0..4)] {
+        for place in places {
+            until(&format!("{} is ready", NAMES[place]), async || {
+                let answer = replicas.get(place, "/actuator/health/readiness").await;
+                answer.is_some_and(|answer| answer.status == 200)
+            })
+            .await;
+        }
+    }
+}
