@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test lint bench model fmt
+.PHONY: run test lint bench model fmt up down status
 
 run: ## Run the library on this machine
 	$(CARGO) run --release
@@ -26,6 +26,15 @@ bench: release ## Measure against baselines of the same run: a table and bench/r
 
 model: ## Check the process of one order in every sequence: all configurations, as a table
 	nice -n 10 $(CARGO) run -p model
+
+up: ## Start the library as many processes, on a real PostgreSQL, Kafka and Redis
+	scripts/library.sh up
+
+down: ## Stop them; what they have kept stays
+	scripts/library.sh down
+
+status: ## What of them runs where
+	scripts/library.sh status
 
 fmt:
 	$(CARGO) fmt --all

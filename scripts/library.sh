@@ -45,6 +45,7 @@ settings() {
     export RENTALBOOK_POSTGRES_PORT=$postgres_port
     export RENTALBOOK_KAFKA_BROKERS=127.0.0.1:$kafka_port
     export RENTALBOOK_REDIS_PORT=$redis_port
+    export RENTALBOOK_TRUSTED_PROXIES=127.0.0.1
     local service
     for service in order rent delivery mypage; do
         export "RENTALBOOK_${service^^}_URL=$(urls_of "$service")"
