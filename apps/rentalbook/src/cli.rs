@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(all(test, feature = "distributed"))]
+mod documented;
 #[cfg(feature = "distributed")]
 mod file;
 mod library;
