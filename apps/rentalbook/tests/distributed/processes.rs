@@ -18,7 +18,7 @@ use platform_testkit::{kafka::KafkaServer, postgres::PostgresServer, redis::Redi
 
 use crate::killing::{
     a_seed, check_keys, check_orders,
-    client::{Memory, Random, borrow_for_ever},
+    client::{Manner, Memory, Random, borrow_for_ever},
     from_environment,
     program::{Http, as_tested, free_ports},
 };
@@ -117,7 +117,9 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     until_ready(&http, &Http::new(second)).await;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let client = |n| tokio::spawn(borrow_for_ever(n, seed, Http::new(first), Arc::clone(&stop)));
+    let client = |n| {
+        tokio::spawn(borrow_for_ever(n, seed, Http::new(first), Manner::MANY_PROCESSES, Arc::clone(&stop)))
+    };
     let clients: Vec<_> = (0..CONNECTIONS).map(client).collect();
     let mut random = Random(seed);
     for _ in 0..kills {
@@ -141,6 +143,7 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     let deliveries = http.all("deliveries", "orderId").await;
     check_orders(&memory, &orders, &deliveries);
     check_keys(&memory, &orders);
+    assert!(memory.orders.len() > 100 && !memory.cancelled.is_empty() && !memory.handed_over.is_empty());
     let live = http.all("mypages", "orderId").await;
     assert_eq!(live.len(), orders.len(), "mypage shows every order");
     let (said, code) = site.tool("rebuild-view").await;

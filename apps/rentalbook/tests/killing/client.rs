@@ -65,7 +65,26 @@ impl Memory {
 /// Pause after a request that was not answered, or answered with "come back".
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How the library runs that is borrowed from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Whether a gateway may have to say that it does not know what became of a request: 502 and 504.
+    pub(crate) breaks_off: bool,
+    /// How often the courier looks for a parcel.
+    pub(crate) looks: u32,
+}
+
+impl Manner {
+    /// One process: whoever asks it is answered or not.
+    pub(crate) const ONE_PROCESS: Self = Self { breaks_off: false, looks: 20 };
+
+    /// Many: parcels wait until their partition has a consumer again.
+    #[cfg(feature = "distributed")]
+    pub(crate) const MANY_PROCESSES: Self = Self { breaks_off: true, looks: 500 };
+}
+
 struct Customer {
+    manner: Manner,
     http: Http,
     memory: Memory,
     random: Random,
@@ -73,9 +92,15 @@ struct Customer {
 }
 
 /// Places, cancels and hands over until it is stopped.
-pub(crate) async fn borrow_for_ever(n: u64, seed: u64, http: Http, stop: Arc<AtomicBool>) -> Memory {
+pub(crate) async fn borrow_for_ever(
+    n: u64,
+    seed: u64,
+    http: Http,
+    manner: Manner,
+    stop: Arc<AtomicBool>,
+) -> Memory {
     let random = Random(seed ^ (n + 1).wrapping_mul(0x5851_f42d_4c95_7f2d));
-    let mut customer = Customer { http, memory: Memory::default(), random, stop };
+    let mut customer = Customer { manner, http, memory: Memory::default(), random, stop };
     for book in 0.. {
         if customer.is_stopped() {
             break;
@@ -130,7 +155,7 @@ impl Customer {
                 None
             }
             // A gateway cannot know what became of a request whose service has died.
-            502 | 504 => self.unanswered().await,
+            502 | 504 if self.manner.breaks_off => self.unanswered().await,
             _ => panic!("{item}: {answer:?}"),
         }
     }
@@ -164,14 +189,17 @@ impl Customer {
             Some(answer) if answer.status == 200 => {
                 self.memory.cancelled.insert(order);
             }
-            Some(answer) => assert!([409, 502, 503, 504].contains(&answer.status), "{answer:?}"),
+            Some(answer) => assert!(self.is_refusal(answer.status), "{answer:?}"),
         }
     }
 
     /// Looks for the parcel until it is there, and takes it.
     async fn hand_over(&mut self, order: i64) {
         let path = format!("/deliveries/search/findByOrderId?orderId={order}");
-        for _ in 0..20 {
+        for _ in 0..self.manner.looks {
+            if self.is_stopped() {
+                return;
+            }
             tokio::time::sleep(PAUSE).await;
             let Some(answer) = self.http.get(4, &path).await else {
                 self.unanswered().await;
@@ -192,9 +220,13 @@ impl Customer {
                     self.memory.handed_over.insert(order);
                     return;
                 }
-                Some(answer) => assert!([409, 502, 503, 504].contains(&answer.status), "{answer:?}"),
+                Some(answer) => assert!(self.is_refusal(answer.status), "{answer:?}"),
             }
         }
+    }
+
+    fn is_refusal(&self, status: u16) -> bool {
+        [409, 503].contains(&status) || self.manner.breaks_off && [502, 504].contains(&status)
     }
 
     async fn unanswered(&mut self) -> Option<i64> {

@@ -19,7 +19,7 @@ use std::{
 
 use serde_json::Value;
 
-use client::{Memory, Random, borrow_for_ever};
+use client::{Manner, Memory, Random, borrow_for_ever};
 use program::{Http, Ports, Program, tool};
 
 /// Connections that place, cancel and hand over, each one request after the other.
@@ -68,7 +68,15 @@ async fn the_program_is_killed_at_random_moments_and_nothing_that_it_answered_is
 
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|n| tokio::spawn(borrow_for_ever(n, seed, Http::new(place.ports), Arc::clone(&stop))))
+        .map(|n| {
+            tokio::spawn(borrow_for_ever(
+                n,
+                seed,
+                Http::new(place.ports),
+                Manner::ONE_PROCESS,
+                Arc::clone(&stop),
+            ))
+        })
         .collect();
     let mut running = kill_again_and_again(&place, &mut Random(seed), kills).await;
     running.until_open().await;

@@ -8,7 +8,7 @@ use platform_storage::rusqlite::Connection;
 use serde_json::json;
 
 use super::home::Home;
-use crate::killing::client::borrow_for_ever;
+use crate::killing::client::{Manner, borrow_for_ever};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_in_order_is_clean_running_and_closed() {
@@ -100,8 +100,11 @@ async fn while_orders_are_placed_cancelled_and_handed_over_no_audit_reports_a_br
     let home = Home::new();
     let running = home.open().await;
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..8).map(|n| tokio::spawn(borrow_for_ever(n, n, home.http.clone(), Arc::clone(&stop)))).collect();
+    let clients: Vec<_> = (0..8)
+        .map(|n| {
+            tokio::spawn(borrow_for_ever(n, n, home.http.clone(), Manner::ONE_PROCESS, Arc::clone(&stop)))
+        })
+        .collect();
     for _ in 0..4 {
         home.http.until_more("orders", 20).await;
         let report = home.done(&["audit"]).await;
