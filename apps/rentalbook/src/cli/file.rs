@@ -97,3 +97,84 @@ fn with_default(arg: Arg, settings: &Settings) -> Arg {
     // Read once, at the start: what is left behind lives as long as the program.
     arg.default_values(values.iter().map(|value| &*value.clone().leak()).collect::<Vec<&'static str>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use crate::cli::{Cli, Command, Misread, OrderRole, read};
+
+    fn a_file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(text.as_bytes()).expect("written");
+        file
+    }
+
+    fn read_with(text: &str, line: &[&str]) -> Result<Cli, Misread> {
+        let file = a_file(text);
+        let path = file.path().display().to_string();
+        read(["rentalbook"].iter().chain(line).copied().chain(["--config", path.as_str()]))
+    }
+
+    fn order(text: &str, line: &[&str]) -> OrderRole {
+        let line: Vec<_> = ["order"].iter().chain(line).copied().collect();
+        match read_with(text, &line).expect("settings").command {
+            Some(Command::Order(role)) => role,
+            other => panic!("another command: {other:?}"),
+        }
+    }
+
+    fn mistakes(text: &str, line: &[&str]) -> Vec<String> {
+        match read_with(text, line) {
+            Err(Misread::Mistakes(mistakes)) => mistakes,
+            other => panic!("no mistake: {other:?}"),
+        }
+    }
+
+    const FILE: &str = r#"
+        postgres-host = "db"
+        kafka-brokers = ["one:9092", "two:9092"]
+        max-pending = 7
+        [order]
+        max-pending = 8
+        port = 9001
+        [rent]
+        port = 9002
+    "#;
+
+    #[test]
+    fn an_option_goes_before_the_service_before_what_is_for_all_before_the_default() {
+        let role = order(FILE, &[]);
+        assert_eq!(
+            (role.port, role.order.max_pending, role.postgres.postgres_host.as_str()),
+            (9001, 8, "db")
+        );
+        assert_eq!(role.kafka.kafka_brokers, ["one:9092", "two:9092"]);
+        assert_eq!(role.order.rent_deadline_ms, 1000, "nobody has said");
+        assert_eq!(order(FILE, &["--max-pending", "9"]).order.max_pending, 9);
+    }
+
+    #[test]
+    fn all_mistakes_of_file_and_line_are_told_at_once() {
+        let text = "max-pending = \"many\"\nhost = \"db\"\n[order]\nprot = 1\n[cellar]\nport = 1\n";
+        let told = mistakes(text, &["order", "--port", "x"]);
+        for what in [
+            "no setting host",
+            "no setting prot below [order]",
+            "no service [cellar]",
+            "--max-pending",
+            "--port",
+        ] {
+            assert!(told.iter().any(|mistake| mistake.contains(what)), "{what}: {told:?}");
+        }
+        assert_eq!(told.len(), 5, "{told:?}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told() {
+        assert!(mistakes("this is = = no TOML", &["order"])[0].contains("--config"));
+        let missing = read(["rentalbook", "order", "--config", "/nowhere/at/all.toml"]);
+        let Err(Misread::Mistakes(told)) = missing else { panic!("{missing:?}") };
+        assert!(told[0].contains("/nowhere/at/all.toml"), "{told:?}");
+    }
+}
