@@ -3,6 +3,7 @@
 mod backlog;
 mod original_events;
 mod processes;
+mod secrets;
 
 use crate::harness::{SceneOn, distributed::Distributed};
 

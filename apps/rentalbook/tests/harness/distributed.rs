@@ -33,7 +33,7 @@ pub(crate) struct Distributed {
 }
 
 /// The engines that all tests share; each library has databases, a topic and keys of its own.
-fn engines() -> Engines {
+pub(crate) fn engines() -> Engines {
     let (postgres, kafka, redis) = (PostgresServer::shared(), KafkaServer::shared(), RedisServer::shared());
     let database = || platform_postgres::Settings {
         port: postgres.port(),
@@ -66,6 +66,17 @@ async fn addresses(replicas: &[Service]) -> Vec<SocketAddr> {
 }
 
 impl Distributed {
+    /// A new library on engines of its own.
+    pub(crate) async fn open_on(engines: Engines, change: impl FnOnce(Config) -> Config) -> Self {
+        let config = change(Config { ports: [0; 5], ..Config::new(PathBuf::new()) });
+        let peers = Peers::default();
+        let gateway =
+            distributed::replica(ServiceArg::Gateway, &config, &engines, &peers).expect("a gateway");
+        let mut library = Self { config, engines, peers, replicas: Vec::new(), gateway };
+        library.start().await;
+        library
+    }
+
     fn replica(&self, service: ServiceArg) -> Service {
         distributed::replica(service, &self.config, &self.engines, &self.peers).expect("a replica")
     }
@@ -166,13 +177,7 @@ async fn ends_if_consumed(parts: &Parts) -> Option<Vec<i64>> {
 
 impl Wiring for Distributed {
     async fn open(change: impl FnOnce(Config) -> Config) -> Self {
-        let config = change(Config { ports: [0; 5], ..Config::new(PathBuf::new()) });
-        let (engines, peers) = (engines(), Peers::default());
-        let gateway =
-            distributed::replica(ServiceArg::Gateway, &config, &engines, &peers).expect("a gateway");
-        let mut library = Self { config, engines, peers, replicas: Vec::new(), gateway };
-        library.start().await;
-        library
+        Self::open_on(engines(), change).await
     }
 
     async fn restart(&mut self) {

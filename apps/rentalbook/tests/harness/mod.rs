@@ -59,9 +59,14 @@ impl<W: Wiring> SceneOn<W> {
 
     /// A new library with other settings.
     pub(crate) async fn open_with(change: impl FnOnce(Config) -> Config) -> Self {
+        Self::of(W::open(change).await)
+    }
+
+    /// A library that is open already.
+    pub(crate) fn of(library: W) -> Self {
         // A connection for every request: one that was kept may just be closed by a service that stops.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { library: Some(W::open(change).await), client, closed: false }
+        Self { library: Some(library), client, closed: false }
     }
 
     fn library(&self) -> &W {
