@@ -1,5 +1,6 @@
 //! The library over many processes, on a real PostgreSQL, a real Kafka and a real Redis.
 
+mod away;
 mod backlog;
 mod original_events;
 mod processes;

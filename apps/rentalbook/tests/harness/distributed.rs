@@ -141,6 +141,11 @@ async fn is_ready(at: SocketAddr) -> bool {
 }
 
 impl SceneOn<Distributed> {
+    /// The status of what mypage answers.
+    pub(crate) async fn get_mypages(&self) -> u16 {
+        self.send(ServiceArg::Gateway, hyper::Method::GET, "/mypages", None).await.status
+    }
+
     /// What the engines have, as the tools see it.
     pub(crate) async fn parts(&self) -> Parts {
         self.library().engines.parts().await.expect("the engines")
