@@ -31,7 +31,7 @@ impl Answers {
                     self.fresh.set((taken + 1, refused));
                 }
                 // 504: nobody can know what became of it.
-                502 | 503 | 504 => self.fresh.set((taken, refused + 1)),
+                502..=504 => self.fresh.set((taken, refused + 1)),
                 _ => panic!("{answer:?}"),
             }
         }
