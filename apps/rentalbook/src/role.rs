@@ -84,7 +84,7 @@ impl Role {
     }
 
     /// Where everything is, as the environment and the file tell each of the services: for the tools, which look at
-    /// all of them. `program` is how this program was called, for the file of `--config`.
+    /// all of them. `config` is the file, where one was named.
     ///
     /// # Errors
     /// Where something is wrong with what one of them is told.

@@ -31,7 +31,7 @@ pub(super) struct Connections {
 #[derive(Default)]
 struct Slot {
     connection: Mutex<Option<MultiplexedConnection>>,
-    /// Held by the one who opens it.
+    /// Held by the one who opens it: when that failed last, and why.
     opening: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
@@ -66,8 +66,7 @@ impl Slot {
         if let Some(connection) = &*self.connection.lock() {
             return Ok(connection.clone());
         }
-        if let Some((at, reason)) = failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
-            let _ = at;
+        if let Some((_, reason)) = failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
             return Err(reason.clone());
         }
         match open(settings).await {
