@@ -3,7 +3,11 @@
 
 CARGO ?= cargo
 
-.PHONY: run test lint bench model fmt up down status
+DRILLS := $(addprefix drill-,breaker rent-dead delivery-down overload disk-full slow-client)
+# How often drill-kill kills, over both wirings.
+KILLS ?= 30
+
+.PHONY: run test lint bench model fmt up down status drill-kill $(DRILLS)
 
 run: ## Run the library on this machine
 	$(CARGO) run --release
@@ -23,6 +27,13 @@ lint: ## What CI checks beside the tests
 
 bench: release ## Measure against baselines of the same run: a table and bench/results/latest.json
 	$(CARGO) run --release -p bench -- run
+
+$(DRILLS): drill-%: release ## Take something away from a library under load, and print what came of it
+	$(CARGO) run --release -p bench -- drill $*
+
+drill-kill: release ## Kill processes of both wirings at random moments, KILLS times each
+	RENTALBOOK_KILLS=$(KILLS) $(CARGO) test -p rentalbook --all-features --test main -- --nocapture --test-threads 1 \
+		the_program_is_killed_at_random_moments any_of_nine_processes_is_killed
 
 model: ## Check the process of one order in every sequence: all configurations, as a table
 	nice -n 10 $(CARGO) run -p model

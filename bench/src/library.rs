@@ -40,9 +40,17 @@ pub(crate) struct Library {
 impl Library {
     /// Starts `program` on `data` and waits until order answers.
     pub(crate) async fn start(program: &Path, data: &Path) -> Result<Self> {
+        Self::start_with(program, data, &[]).await
+    }
+
+    /// The same with further settings, those of drills among them.
+    pub(crate) async fn start_with(program: &Path, data: &Path, settings: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
-        command.arg("--data").arg(data).stdout(Stdio::null()).stderr(Stdio::inherit());
-        command.env("RENTALBOOK_LOG", "warn");
+        command.arg("--data").arg(data).args(settings).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.env("RENTALBOOK_LOG", if settings.is_empty() { "warn" } else { "error" });
+        if !settings.is_empty() {
+            command.env("RENTALBOOK_DRILLS", "1");
+        }
         for (name, port) in ["order", "rent", "delivery", "mypage", "gateway"].iter().zip(PORTS) {
             command.arg(format!("--{name}-port={port}"));
         }

@@ -156,8 +156,8 @@ async fn drive(
     }
 }
 
-/// Reads one answer with a Content-Length and returns its status.
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::Result<u16> {
+/// Reads one answer with a Content-Length into `answer` and returns its status.
+pub(crate) async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::Result<u16> {
     answer.clear();
     loop {
         if stream.read_buf(answer).await? == 0 {
@@ -176,12 +176,17 @@ async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::R
 }
 
 fn content_length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"content-length:";
-    let line = head
-        .split(|byte| *byte == b'\n')
-        .find(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)));
-    let digits = line.and_then(|line| std::str::from_utf8(&line[NAME.len()..]).ok());
-    digits.and_then(|digits| digits.trim().parse().ok()).unwrap_or(0)
+    let digits = header(head, b"content-length").and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The value of a header, whose name is given in lower case.
+pub(crate) fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let lines = head.split(|byte| *byte == b'\n').take_while(|line| *line != b"\r");
+    lines.filter_map(|line| line.split_at_checked(name.len())).find_map(|(found, rest)| {
+        let value = rest.strip_prefix(b":")?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+    })
 }
 
 /// A kept connection for requests outside a measurement.

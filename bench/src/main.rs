@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
 mod baseline;
+mod drills;
 mod figures;
 mod group_commit;
 mod lag;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long, default_value = "target/release/rentalbook")]
         program: Vec<PathBuf>,
     },
+    /// Something is taken away from a running library, under load.
+    Drill(drills::Options),
     /// The baseline: a server that answers the same bytes and does nothing else.
     #[command(hide = true)]
     Baseline(baseline::Options),
@@ -50,6 +53,7 @@ fn main() {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Baseline(options) => baseline::serve(options),
+        Command::Drill(options) => drills::run(&options),
         Command::Run(options) => measure::run(&options),
         Command::Orders { seconds, rounds, program } => measure::compare_orders(&program, rounds, seconds),
     };

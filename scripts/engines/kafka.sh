@@ -17,33 +17,15 @@ version=4.3.0
 beside=$(cd "$(dirname "$0")" && pwd)/kafka
 jars=${RENTALBOOK_ENGINES:-$HOME/.cache/rentalbook/engines}/kafka-$version
 
-say() { echo "kafka.sh: $*" >&2; }
-
-fail() {
-    say "$*"
-    exit 1
-}
+# shellcheck source=scripts/engines/install.sh
+. "$(dirname "$0")/install.sh"
 
 usage() {
     sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
-install_missing() {
-    command -v java >/dev/null && { [ -d "$jars" ] || command -v mvn >/dev/null; } && return
-    local packages=(default-jdk-headless maven)
-    command -v apt-get >/dev/null ||
-        fail "Java 17 and Maven are not installed, and there is no apt-get to install them with: install them yourself"
-    [ "$(id -u)" = 0 ] || fail "Java 17 or Maven is not installed: run 'apt-get install ${packages[*]}' as root"
-    say "installing Java and Maven"
-    local log
-    log=$(mktemp)
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y "${packages[@]}"; } >"$log" 2>&1; then
-        tail -n 20 "$log" >&2
-        fail "apt-get could not install Java and Maven (above: its last words, all of them in $log)"
-    fi
-    rm -f "$log"
-}
+is_installed() { command -v java >/dev/null && { [ -d "$jars" ] || command -v mvn >/dev/null; }; }
 
 # Whole, or not there at all; by one of those that want it, while the others wait.
 fetch_missing() {
@@ -124,7 +106,7 @@ wait_until_started() {
 }
 
 start() {
-    install_missing
+    ensure_installed "Java 17 or Maven" is_installed default-jdk-headless maven
     fetch_missing
     is_running && { port_is_open "$port" || fail "the broker of $dir runs, but not on port $port"; } && return
     port_is_open "$port" && fail "port $port is taken by somebody else"

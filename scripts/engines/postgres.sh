@@ -13,12 +13,8 @@
 # anything, which is meant for a port that only this machine reaches.
 set -euo pipefail
 
-say() { echo "postgres.sh: $*" >&2; }
-
-fail() {
-    say "$*"
-    exit 1
-}
+# shellcheck source=scripts/engines/install.sh
+. "$(dirname "$0")/install.sh"
 
 usage() {
     sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
@@ -33,25 +29,6 @@ find_programs() {
         found=$(command -v initdb)
     fi
     [ -n "$found" ] && bin=$(dirname "$found")
-}
-
-install_missing() {
-    find_programs && return
-    command -v apt-get >/dev/null ||
-        fail "PostgreSQL is not installed, and there is no apt-get to install it with: install it yourself"
-    [ "$(id -u)" = 0 ] || fail "PostgreSQL is not installed: run 'apt-get install postgresql' as root"
-    say "installing PostgreSQL"
-    local log
-    log=$(mktemp)
-    # Without a cluster of its own on the usual port.
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql-common &&
-        sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql; } >"$log" 2>&1; then
-        tail -n 20 "$log" >&2
-        fail "apt-get could not install PostgreSQL (above: its last words, all of them in $log)"
-    fi
-    rm -f "$log"
-    find_programs || fail "PostgreSQL was installed, but there is no initdb under /usr/lib/postgresql"
 }
 
 # The server refuses to run as root.
@@ -89,7 +66,7 @@ make_data() {
 }
 
 start() {
-    install_missing
+    ensure_installed PostgreSQL find_programs postgresql
     is_running && { answers || fail "the server of $dir runs, but not on port $port"; } && return
     answers && fail "port $port is taken by another PostgreSQL"
     make_data

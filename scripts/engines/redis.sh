@@ -12,42 +12,15 @@
 # REDIS_USER (`rentalbook`), and this script reads the password from that file.
 set -euo pipefail
 
-say() { echo "redis.sh: $*" >&2; }
-
-fail() {
-    say "$*"
-    exit 1
-}
+# shellcheck source=scripts/engines/install.sh
+. "$(dirname "$0")/install.sh"
 
 usage() {
     sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
-install_missing() {
-    command -v redis-server >/dev/null && command -v redis-cli >/dev/null && return
-    command -v apt-get >/dev/null ||
-        fail "Redis is not installed, and there is no apt-get to install it with: install it yourself"
-    [ "$(id -u)" = 0 ] || fail "Redis is not installed: run 'apt-get install redis-server' as root"
-    say "installing Redis"
-    local log policy=/usr/sbin/policy-rc.d made=
-    log=$(mktemp)
-    # Without a server of its own on the usual port.
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
-        made=yes
-    fi
-    local installed=yes
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y redis-server; } >"$log" 2>&1 || installed=
-    [ -z "$made" ] || rm -f "$policy"
-    if [ -z "$installed" ]; then
-        tail -n 20 "$log" >&2
-        fail "apt-get could not install Redis (above: its last words, all of them in $log)"
-    fi
-    rm -f "$log"
-}
-
+is_installed() { command -v redis-server >/dev/null && command -v redis-cli >/dev/null; }
 
 # Its answer, whether or not it lets us in.
 answers() { redis-cli -p "$port" ping 2>&1 | grep -Eq 'PONG|NOAUTH'; }
@@ -69,7 +42,7 @@ users() {
 }
 
 start() {
-    install_missing
+    ensure_installed Redis is_installed redis-server
     is_running && answers && return
     answers && fail "port $port is taken by another Redis"
     mkdir -p "$dir"

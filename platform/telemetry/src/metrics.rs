@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 /// How long a number may take; one that comes later is not known.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 const ABOUT: Metadata<'static> = Metadata::new("rentalbook", Level::INFO, None);
 

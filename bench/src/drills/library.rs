@@ -1,0 +1,111 @@
+//! A library in a drill: its folder, its tools, what it says of itself.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use super::{Options, report::Report};
+use crate::{
+    Result,
+    library::{self, Library},
+    load,
+};
+
+/// A running library on a folder that is removed with it.
+pub(super) struct Drilled<'o> {
+    options: &'o Options,
+    data: std::path::PathBuf,
+    folder: tempfile::TempDir,
+    running: Library,
+}
+
+impl<'o> Drilled<'o> {
+    /// On a new folder, with these settings.
+    pub(super) async fn start(options: &'o Options, settings: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir_in(&options.scratch)?;
+        let data = folder.path().join("data");
+        Self::start_in(options, folder, data, settings).await
+    }
+
+    /// On `data`, which goes with `folder`.
+    pub(super) async fn start_in(
+        options: &'o Options,
+        folder: tempfile::TempDir,
+        data: std::path::PathBuf,
+        settings: &[&str],
+    ) -> Result<Self> {
+        let running = Library::start_with(&options.program, &data, settings).await?;
+        Ok(Self { options, data, folder, running })
+    }
+
+    /// Its process.
+    pub(super) fn running(&self) -> &Library {
+        &self.running
+    }
+
+    /// Runs one of its tools; what it printed, and whether it succeeded.
+    pub(super) fn tool(&self, arguments: &[&str]) -> Result<(String, bool)> {
+        let output = Command::new(&self.options.program)
+            .args(["tools", "--data"])
+            .arg(&self.data)
+            .args(arguments)
+            .env("RENTALBOOK_DRILLS", "1")
+            .output()?;
+        let words = [output.stdout, output.stderr].concat();
+        Ok((String::from_utf8(words)?.trim().to_owned(), output.status.success()))
+    }
+
+    /// Runs a tool that has to succeed.
+    pub(super) fn do_tool(&self, arguments: &[&str]) -> Result<()> {
+        match self.tool(arguments)? {
+            (_, true) => Ok(()),
+            (words, false) => Err(format!("tools {}: {words}", arguments.join(" ")).into()),
+        }
+    }
+
+    /// Orders that wait for rent, as order says itself.
+    pub(super) async fn pending(&self) -> Result<u64> {
+        let (_, metrics) = load::get(library::order(), "/actuator/prometheus").await?;
+        let line = metrics.lines().find(|line| line.starts_with("rentalbook_orders_pending"));
+        let number =
+            line.and_then(|line| line.rsplit(' ').next()).ok_or("order does not say what is pending")?;
+        Ok(number.parse::<f64>()? as u64)
+    }
+
+    /// Waits until no order waits for rent; how long that took.
+    pub(super) async fn until_all_are_confirmed(&self, at_most: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        loop {
+            let pending = self.pending().await?;
+            if pending == 0 {
+                return Ok(start.elapsed());
+            }
+            if start.elapsed() > at_most {
+                return Err(format!("{pending} orders are still pending after {at_most:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The audit of the running library, as the last line of a drill.
+    pub(super) fn audit(&self, report: &mut Report) -> Result<()> {
+        let (words, succeeded) = self.tool(&["audit"])?;
+        let last = words.lines().last().unwrap_or_default().to_owned();
+        report.wanted("audit", last, "clean", succeeded && words.contains("clean"));
+        Ok(())
+    }
+
+    /// Stops it and removes its folder.
+    pub(super) fn stop(self) -> Result<()> {
+        self.running.stop()?;
+        self.folder.close()?;
+        Ok(())
+    }
+
+    /// Its data.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+}
