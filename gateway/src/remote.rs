@@ -1,6 +1,6 @@
 //! A service in other processes: the request goes on over HTTP, and its answer comes back as it is.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::Body,
@@ -8,11 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Uri, Version, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use http_body::Body as _;
-use http_body_util::{LengthLimitError, Limited};
 use platform_http::{
-    DEFAULT_BODY_LIMIT, Deadline, Peer, Problem, REQUEST_DEADLINE,
+    Deadline, Peer, Problem, REQUEST_DEADLINE,
     client::{CallError, Client},
+    read_body,
 };
 
 use crate::RETRY_AFTER;
@@ -41,13 +40,12 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 /// Sends it to a replica. What it may not repeat it sends once at most.
 pub(crate) async fn forward(client: &Client, collection: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let announced = body.size_hint().exact();
-    if announced.is_some_and(|length| length > DEFAULT_BODY_LIMIT as u64) {
-        return Problem::too_large(DEFAULT_BODY_LIMIT).into_response();
-    }
     let deadline = parts.extensions.get().copied().unwrap_or_else(|| Deadline::after(UNLIMITED));
-    // An announced body cannot become longer.
-    let body = if announced.is_some() { body } else { Body::new(Limited::new(body, DEFAULT_BODY_LIMIT)) };
+    // Whole, and not piece by piece: a client that sends slowly keeps no replica busy.
+    let body = match read_body(&parts, body).await {
+        Ok(body) => Body::from(body),
+        Err(problem) => return problem.into_response(),
+    };
     let request = Request::from_parts(onward(parts, deadline), body);
     match client.call(request, deadline.0).await {
         Ok(mut answer) => {
@@ -116,15 +114,11 @@ fn failed(error: &CallError, collection: &str) -> Response {
         }
         CallError::Broken(_) => Problem::broken_off(),
         CallError::Late => Problem::deadline_exceeded(),
-        CallError::Body(error) if is_too_long(error) => Problem::too_large(DEFAULT_BODY_LIMIT),
-        CallError::Body(_) => Problem::malformed_json("it ended before it was complete"),
+        // It is in memory.
+        CallError::Body(_) => Problem::internal(),
     };
     if problem.status().is_server_error() {
         tracing::debug!(%error, collection, "a request could not be passed on");
     }
     problem.into_response()
-}
-
-fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    error.is::<LengthLimitError>() || error.source().is_some_and(is_too_long)
 }

@@ -39,7 +39,7 @@ pub(super) async fn drill(options: &Options) -> Result<Report> {
     let folder = tempfile::tempdir_in(&options.scratch)?;
     let disk = SmallDisk::mount(folder.path().join("disk"))?;
     let data = disk.0.join("data");
-    let library = Drilled::start_in(options, folder, data, &[]).await?;
+    let library = Drilled::start_in(options, data, &[]).await?;
     let offer = |seconds| Offer {
         address: library::order(),
         customers: 64,
@@ -98,7 +98,7 @@ pub(super) async fn drill(options: &Options) -> Result<Report> {
     );
     library.audit(&mut report)?;
     library.stop()?;
-    drop(disk);
+    drop((disk, folder));
     Ok(report)
 }
 

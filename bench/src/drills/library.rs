@@ -13,11 +13,12 @@ use crate::{
     load,
 };
 
-/// A running library on a folder that is removed with it.
+/// A running library, and its folder.
 pub(super) struct Drilled<'o> {
     options: &'o Options,
     data: std::path::PathBuf,
-    folder: tempfile::TempDir,
+    /// Removed with it, where it is its own.
+    folder: Option<tempfile::TempDir>,
     running: Library,
 }
 
@@ -25,19 +26,19 @@ impl<'o> Drilled<'o> {
     /// On a new folder, with these settings.
     pub(super) async fn start(options: &'o Options, settings: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir_in(&options.scratch)?;
-        let data = folder.path().join("data");
-        Self::start_in(options, folder, data, settings).await
+        let mut drilled = Self::start_in(options, folder.path().join("data"), settings).await?;
+        drilled.folder = Some(folder);
+        Ok(drilled)
     }
 
-    /// On `data`, which goes with `folder`.
+    /// On `data`, which stays.
     pub(super) async fn start_in(
         options: &'o Options,
-        folder: tempfile::TempDir,
         data: std::path::PathBuf,
         settings: &[&str],
     ) -> Result<Self> {
         let running = Library::start_with(&options.program, &data, settings).await?;
-        Ok(Self { options, data, folder, running })
+        Ok(Self { options, data, folder: None, running })
     }
 
     /// Its process.
@@ -100,8 +101,7 @@ impl<'o> Drilled<'o> {
     /// Stops it and removes its folder.
     pub(super) fn stop(self) -> Result<()> {
         self.running.stop()?;
-        self.folder.close()?;
-        Ok(())
+        self.folder.map_or(Ok(()), |folder| Ok(folder.close()?))
     }
 
     /// Its data.

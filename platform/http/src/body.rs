@@ -1,20 +1,31 @@
 //! Bodies of requests.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use tokio::time::timeout_at;
 
 use crate::Problem;
+use crate::deadline::Deadline;
+use crate::limits::Seat;
 
 /// A body is at most so long, in bytes, where no [`BodyLimit`] says otherwise.
 pub const DEFAULT_BODY_LIMIT: usize = 64 * 1024;
+
+/// A body is given up so long before the request is, so that the client hears what was too slow.
+const BEFORE: Duration = Duration::from_millis(1);
 
 /// On a request: how long its body may be, in bytes, instead of [`DEFAULT_BODY_LIMIT`].
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +46,10 @@ pub struct Object(Map<String, Value>);
 
 impl RawBody {
     async fn read(request: Request) -> Result<Self, Problem> {
-        let limit = request.extensions().get::<BodyLimit>().map_or(DEFAULT_BODY_LIMIT, |limit| limit.0);
         let (parts, body) = request.into_parts();
-        if announced_length(&parts.headers).is_some_and(|length| length > limit as u64) {
-            return Err(Problem::too_large(limit));
-        }
+        let bytes = read_body(&parts, body).await?;
         let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.map(str::to_owned);
-        Ok(Self { content_type, bytes: collect(body, limit).await? })
+        Ok(Self { content_type: content_type.map(str::to_owned), bytes })
     }
 
     /// The media type in lower case, without parameters.
@@ -56,11 +63,41 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    match Limited::new(body, limit).collect().await {
+/// Reads the whole body of the request whose head this is.
+///
+/// A client that sends it slowly takes nobody's place meanwhile.
+///
+/// # Errors
+/// 413 where it is too long, 408 where it does not come before the request's deadline, 503 where it came and others have
+/// taken its place, 400 where it ends early.
+pub async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Problem> {
+    let limit = head.extensions.get::<BodyLimit>().map_or(DEFAULT_BODY_LIMIT, |limit| limit.0);
+    if announced_length(&head.headers).is_some_and(|length| length > limit as u64) {
+        return Err(Problem::too_large(limit));
+    }
+    let mut collecting = pin!(Limited::new(body, limit).collect());
+    // Nearly always it has come with the head.
+    let collected = match poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
+        Poll::Ready(collected) => collected,
+        Poll::Pending => wait_outside(head, collecting).await?,
+    };
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Err(_) => Err(Problem::malformed_json("it ended before it was complete")),
+    }
+}
+
+/// Waits for `collecting` without a place among the requests that are being served.
+async fn wait_outside<T>(head: &Parts, collecting: impl Future<Output = T>) -> Result<T, Problem> {
+    let outside = head.extensions.get::<Seat>().map(Seat::leave);
+    let collected = match head.extensions.get::<Deadline>() {
+        Some(Deadline(at)) => timeout_at(*at - BEFORE, collecting).await.map_err(|_| Problem::too_slow())?,
+        None => collecting.await,
+    };
+    match outside {
+        Some(outside) => outside.come_back().map(|()| collected),
+        None => Ok(collected),
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use crate::Problem;
+use crate::problem::Reason;
 use crate::request_id::RequestId;
 
 /// Lines a second about requests that were not served. Under overload there are as many of them as clients can send,
@@ -28,12 +29,13 @@ pub(crate) fn say(id: &RequestId, response: &mut Response) {
         return;
     }
     let (request_id, status) = (id.as_str(), response.status().as_u16());
+    let reason = response.extensions().get::<Reason>().map(|Reason(reason)| reason.as_str());
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(request_id, status, "a request failed");
+        tracing::error!(request_id, status, reason, "a request failed");
     } else if let Some(left_out) = LINES.enter(START.elapsed().as_secs()) {
-        tracing::warn!(request_id, status, left_out, "a request was not served");
+        tracing::warn!(request_id, status, reason, left_out, "a request was not served");
     } else {
-        tracing::debug!(request_id, status, "a request was not served");
+        tracing::debug!(request_id, status, reason, "a request was not served");
     }
 }
 

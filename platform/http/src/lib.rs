@@ -29,7 +29,7 @@ mod server;
 
 pub use actuator::{About, Health, HealthCheck, Scrape, actuator};
 pub use asked::Asked;
-pub use body::{BodyLimit, DEFAULT_BODY_LIMIT, Object, RawBody};
+pub use body::{BodyLimit, DEFAULT_BODY_LIMIT, Object, RawBody, read_body};
 pub use conditional::etag;
 pub use deadline::{Deadline, REQUEST_DEADLINE};
 pub use limits::{InFlight, Limited, Limits, Requests, Running};
@@ -42,4 +42,4 @@ pub use problem::Problem;
 pub use request_id::{REQUEST_ID, RequestId};
 pub use resource::{Methods, Representation, Resource, Search};
 pub use routes::{Id, read_only, routes};
-pub use server::{BindError, ServerConfig, bind, serve};
+pub use server::{BindError, Connections, ServerConfig, bind, serve};

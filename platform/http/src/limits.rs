@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http_body::Body as _;
 use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 
@@ -57,6 +58,53 @@ impl InFlight {
         let place = Place(Arc::clone(&self.0));
         // Counted first and given back when refused: two requests cannot both take the last place.
         (self.0.fetch_add(1, Ordering::Relaxed) < max).then_some(place)
+    }
+}
+
+/// On a request with a body: its place, and those that it has in the services that have passed it on in this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    in_flight: InFlight,
+    max: usize,
+    retry_after: u32,
+    outer: Option<Box<Self>>,
+}
+
+impl Seat {
+    /// Gives the place to others until what is returned has come back, or is dropped.
+    pub(crate) fn leave(&self) -> Outside<'_> {
+        self.each(|counter| {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        });
+        Outside(self)
+    }
+
+    fn each(&self, mut change: impl FnMut(&AtomicUsize)) {
+        let mut seat = Some(self);
+        while let Some(this) = seat {
+            change(&this.in_flight.0);
+            seat = this.outer.as_deref();
+        }
+    }
+}
+
+/// A request without its place.
+pub(crate) struct Outside<'s>(&'s Seat);
+
+impl Outside<'_> {
+    /// Takes a place again; 503 where there is none.
+    pub(crate) fn come_back(self) -> Result<(), Problem> {
+        let seat = self.0;
+        drop(self);
+        if seat.in_flight.count() > seat.max { Err(Problem::overloaded(seat.retry_after)) } else { Ok(()) }
+    }
+}
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.each(|counter| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
     }
 }
 
@@ -135,6 +183,14 @@ impl<S> Limited<S> {
     }
 }
 
+impl<S> Limited<S> {
+    fn seat(&self, request: &mut Request) {
+        let Limits { in_flight: max, retry_after, .. } = self.limits;
+        let outer = request.extensions_mut().remove::<Seat>().map(Box::new);
+        request.extensions_mut().insert(Seat { in_flight: self.in_flight.clone(), max, retry_after, outer });
+    }
+}
+
 impl<S> Service<Request> for Limited<S>
 where
     S: Service<Request, Response = Response>,
@@ -157,6 +213,9 @@ where
         let inner = (!refused).then(|| {
             request.extensions_mut().insert(id.clone());
             request.extensions_mut().insert(deadline);
+            if place.is_some() && !request.body().is_end_stream() {
+                self.seat(&mut request);
+            }
             self.inner.call(request)
         });
         let retry_after = self.limits.retry_after;

@@ -25,7 +25,12 @@ struct Inner {
     detail: Cow<'static, str>,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    reason: Option<Reason>,
 }
+
+/// In the extensions of an answer: what the log says of it, and the client does not hear.
+#[derive(Clone, Debug)]
+pub(crate) struct Reason(pub(crate) String);
 
 impl Problem {
     /// A problem of a kind that has no constructor of its own.
@@ -38,7 +43,7 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         let (members, headers) = (Map::new(), Vec::new());
-        Self(Box::new(Inner { status, slug, title, detail: detail.into(), members, headers }))
+        Self(Box::new(Inner { status, slug, title, detail: detail.into(), members, headers, reason: None }))
     }
 
     /// 400: the body is not JSON.
@@ -138,6 +143,12 @@ impl Problem {
         )
     }
 
+    /// 408: the body has not come in time; nothing was done.
+    pub fn too_slow() -> Self {
+        let detail = "The body did not arrive in time. Nothing was done; send it again, faster.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "Too slow", detail)
+    }
+
     /// 503: more is asked at once than is taken on; nothing was done.
     pub fn overloaded(retry_after: u32) -> Self {
         let detail = format!("Too many requests are being served. Nothing was done; {}", again(retry_after));
@@ -182,6 +193,13 @@ impl Problem {
         let detail = "Something went wrong on our side. Try again; if it stays, report the X-Request-Id of \
                       this answer.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail)
+    }
+
+    /// Why it is so, for the log: the line about this answer says it.
+    #[must_use]
+    pub fn because(mut self, reason: impl std::fmt::Display) -> Self {
+        self.0.reason = Some(Reason(reason.to_string()));
+        self
     }
 
     /// Adds a member to the body.
@@ -253,6 +271,9 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(reason) = self.0.reason {
+            response.extensions_mut().insert(reason);
         }
         response
     }

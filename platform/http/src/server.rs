@@ -1,11 +1,12 @@
 //! A service on a port.
 
+mod connections;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,13 +15,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
 
 use crate::links::TrustedProxy;
 use crate::peers::{Peer, TrustedPeers};
+
+pub use connections::Connections;
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -30,8 +33,8 @@ pub struct ServerConfig {
     pub header_timeout: Duration,
     /// A longer head is answered with 431, in bytes; so is one with more than 100 fields. Default 32 KiB.
     pub max_header_bytes: usize,
-    /// How many connections are open at once; more wait to be accepted. Default 4096.
-    pub max_connections: usize,
+    /// Where connections take their places; more wait to be accepted. Default those of the process.
+    pub connections: Connections,
     /// When shutting down, what is being served has so long to finish. Default 10 s.
     pub drain: Duration,
     /// Whose `Forwarded` and `X-Forwarded-*` headers are believed. Default nobody's.
@@ -43,7 +46,7 @@ impl Default for ServerConfig {
         Self {
             header_timeout: Duration::from_secs(30),
             max_header_bytes: 32 * 1024,
-            max_connections: 4096,
+            connections: Connections::of_this_process(),
             drain: Duration::from_secs(10),
             trusted_peers: TrustedPeers::default(),
         }
@@ -133,9 +136,9 @@ where
     S::Future: Send,
 {
     let http = protocol(config);
-    let places = Arc::new(Semaphore::new(config.max_connections));
-    // The semaphore is never closed, so this ends only by being dropped.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let places = config.connections.of_one_server();
+    // Places never end, so this ends only by being dropped.
+    while let Some(place) = places.take().await {
         let (stream, peer) = accept(listener).await;
         let trusted = config.trusted_peers.contains(peer.ip());
         let service = Connection { app: app.clone(), peer: Peer(peer), trusted };

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -14,6 +16,7 @@ use tower::{Layer, ServiceExt};
 
 use super::{Limited, Limits};
 use crate::Problem;
+use crate::body::RawBody;
 use crate::request_id::RequestId;
 
 fn app(limits: &Limits) -> Limited<Router> {
@@ -24,6 +27,7 @@ fn app(limits: &Limits) -> Limited<Router> {
         .route("/bug", get(bug))
         .route("/failed", get(|| async { Problem::internal() }))
         .route("/away", get(|| async { Problem::unavailable("The store is away.", 2) }))
+        .route("/body", post(|body: RawBody| async move { body.bytes }))
         .route("/actuator/health", get(|| async { "UP" }));
     limits.layer(router)
 }
@@ -184,4 +188,73 @@ async fn answers_are_counted_by_class_and_what_was_refused_by_reason() {
     }
     ask(&app, "/now").await;
     assert_eq!((counts(), requests.overload(), requests.unavailable()), ([2, 0, 1, 3], 1, 1));
+}
+
+/// A body whose first part has come; the rest when it is sent.
+fn slow_body() -> (Request, oneshot::Sender<()>) {
+    let (send, sent) = oneshot::channel();
+    let rest = async move {
+        let _ = sent.await;
+        Ok::<_, Infallible>(Bytes::from_static(b"rest"))
+    };
+    let first = async { Ok(Bytes::from_static(b"first, ")) };
+    let parts = stream::StreamExt::chain(stream::once(first), stream::once(rest));
+    (Request::post("/body").body(Body::from_stream(parts)).unwrap(), send)
+}
+
+/// Asks, and returns when what can be done without the client has been done.
+async fn begin(app: Limited<Router>, request: Request) -> tokio::task::JoinHandle<Response> {
+    let asking = tokio::spawn(async move { app.oneshot(request).await.unwrap() });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    asking
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_sent_slowly_takes_nobodys_place() {
+    // Within another one, as behind the gateway.
+    let inner = app(&Limits { in_flight: 1, ..Limits::default() });
+    let outer =
+        Limits { in_flight: 1, ..Limits::default() }.layer(Router::new().fallback_service(inner.clone()));
+    let (request, send) = slow_body();
+    let slow = begin(outer.clone(), request).await;
+    assert_eq!((outer.in_flight().count(), inner.in_flight().count()), (0, 0));
+    assert_eq!(ask(&outer, "/now").await.status().as_u16(), 200, "others are served meanwhile");
+
+    send.send(()).unwrap();
+    let answer = slow.await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(axum::body::to_bytes(answer.into_body(), 100).await.unwrap(), "first, rest");
+    assert_eq!((outer.in_flight().count(), inner.in_flight().count()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_late_finds_the_place_taken() {
+    let app = app(&Limits { in_flight: 1, retry_after: 3, ..Limits::default() });
+    let (request, send) = slow_body();
+    let slow = begin(app.clone(), request).await;
+    let other = begin(app.clone(), to("/slow")).await;
+    send.send(()).unwrap();
+    let answer = slow.await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"3".parse().unwrap()));
+    assert_eq!(app.in_flight().count(), 1, "that of the other one");
+    other.abort();
+    assert!(other.await.is_err());
+    assert_eq!(app.in_flight().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_a_408_and_one_that_is_broken_off_leaves_nothing() {
+    let app = app(&Limits { deadline: Duration::from_secs(2), ..Limits::default() });
+    let (request, _send) = slow_body();
+    let answer = app.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 408);
+    assert_eq!(app.in_flight().count(), 0);
+
+    let (request, _send) = slow_body();
+    let gone = begin(app.clone(), request).await;
+    gone.abort();
+    assert!(gone.await.is_err());
+    assert_eq!(app.in_flight().count(), 0);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Extension, Request};
 use axum::routing::get;
-use platform_http::{BindError, Limits, Peer, ServerConfig, TrustedProxy, bind, serve};
+use platform_http::{BindError, Connections, Limits, Peer, ServerConfig, TrustedProxy, bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -104,7 +104,8 @@ async fn a_head_that_is_too_large_is_a_431() {
 
 #[tokio::test]
 async fn one_connection_more_than_allowed_waits_for_a_place() {
-    let running = start(app(), ServerConfig { max_connections: 1, ..ServerConfig::default() }).await;
+    let running =
+        start(app(), ServerConfig { connections: Connections::new(1), ..ServerConfig::default() }).await;
     let mut first = running.connect().await;
     send(&mut first, &get_path("/")).await;
     first.read_exact(&mut [0; 12]).await.unwrap();

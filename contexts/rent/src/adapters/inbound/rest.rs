@@ -203,8 +203,8 @@ fn no_page(error: PageError) -> Problem {
     }
 }
 
-/// Logged here, once: the caller only learns that a retry may help.
+/// The caller only learns that a retry may help.
 fn away(error: Unavailable) -> Problem {
-    tracing::warn!(%error, "the store is away");
     Problem::unavailable("Rents cannot be read or written at the moment; nothing was done.", RETRY_AFTER)
+        .because(error)
 }
