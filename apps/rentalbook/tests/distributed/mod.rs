@@ -3,6 +3,7 @@
 mod away;
 mod backlog;
 mod original_events;
+mod partitions;
 mod processes;
 mod secrets;
 
