@@ -1,5 +1,5 @@
 //! Two replicas of each service and a gateway as real processes on engines of their own, killed at random moments under
-//! load: nothing that was answered may be lost, and nothing done twice.
+//! load, and a third replica of each added meanwhile: nothing that was answered may be lost, and nothing done twice.
 //!
 //! `RENTALBOOK_KILL_SEED` repeats the choices of an earlier run, `RENTALBOOK_KILLS` changes how many there are.
 
@@ -20,13 +20,16 @@ use crate::killing::{
     a_seed, check_keys, check_orders,
     client::{Manner, Memory, Random, borrow_for_ever},
     from_environment,
-    program::{Http, as_tested, free_ports},
+    program::{Http, Ports, as_tested, free_ports},
 };
 
 /// Connections that place, cancel and hand over.
 const CONNECTIONS: u64 = 8;
 
-/// Services by the places of [`Ports`](crate::killing::program::Ports).
+/// Orders that are placed at least: about a third of them are cancelled, and about a third handed over.
+const ORDERS: u64 = 2_000;
+
+/// Services by the places of [`Ports`].
 const NAMES: [&str; 5] = ["order", "rent", "delivery", "mypage", "gateway"];
 
 /// A process to be killed, and what it is started with.
@@ -96,8 +99,9 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
         postgres.create_database(&format!("rentalbook_{service}"));
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let (first, second) = (free_ports(), free_ports());
-    let urls = |n: usize| format!("http://127.0.0.1:{},http://127.0.0.1:{}", first[n], second[n]);
+    let (first, second, third) = (free_ports(), free_ports(), free_ports());
+    let urls =
+        |n: usize| [first, second, third].map(|ports| format!("http://127.0.0.1:{}", ports[n])).join(",");
     let site = Site {
         environment: vec![
             ("RENTALBOOK_POSTGRES_PORT", postgres.port().to_string()),
@@ -114,7 +118,7 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     let both = (0..4).flat_map(|place| [(place, first[place]), (place, second[place])]);
     let mut replicas: Vec<_> = both.chain([(4, first[4])]).map(|(n, port)| site.start(n, port)).collect();
     let http = Http::new(first);
-    until_ready(&http, &Http::new(second)).await;
+    until_ready([first, second]).await;
 
     let stop = Arc::new(AtomicBool::new(false));
     let client = |n| {
@@ -122,16 +126,23 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     };
     let clients: Vec<_> = (0..CONNECTIONS).map(client).collect();
     let mut random = Random(seed);
-    for _ in 0..kills {
-        let victim = &mut replicas[random.below(9) as usize];
+    for kill in 0..kills {
+        // A fifth of the kills for two replicas of each service, and one more service has three after each other fifth.
+        let added = replicas.len() - 9;
+        if added < 4 && kill * 5 >= kills * (added as u64 + 1) {
+            replicas.push(site.start(added, third[added]));
+        }
+        let all = replicas.len() as u64;
+        let victim = &mut replicas[random.below(all) as usize];
         victim.child.kill().expect("it is killed");
         victim.child.wait().expect("it has ended");
         tokio::time::sleep(Duration::from_millis(random.below(700))).await;
         victim.child = site.spawn(victim.place, victim.port);
         tokio::time::sleep(Duration::from_millis(random.below(700))).await;
     }
-    until_ready(&http, &Http::new(second)).await;
-    http.until_more("orders", 50).await;
+    until_ready([first, second, third]).await;
+    assert_eq!(replicas.len(), 13, "each service has three");
+    while http.until_more("orders", 50).await < ORDERS {}
     stop.store(true, Ordering::Release);
     let mut memory = Memory::default();
     for client in clients {
@@ -162,11 +173,13 @@ async fn any_of_nine_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     );
 }
 
-async fn until_ready(first: &Http, second: &Http) {
-    for (replicas, places) in [(first, 0..5), (second, 0..4)] {
-        for place in places {
-            until(&format!("{} is ready", NAMES[place]), async || {
-                let answer = replicas.get(place, "/actuator/health/readiness").await;
+/// The gateway is among the first.
+async fn until_ready<const N: usize>(replicas: [Ports; N]) {
+    for (n, ports) in replicas.into_iter().enumerate() {
+        let http = Http::new(ports);
+        for (place, name) in NAMES.iter().enumerate().take(if n == 0 { 5 } else { 4 }) {
+            until(&format!("{name} is ready"), async || {
+                let answer = http.get(place, "/actuator/health/readiness").await;
                 answer.is_some_and(|answer| answer.status == 200)
             })
             .await;

@@ -240,16 +240,23 @@ impl Http {
         self.ask(service, Method::GET, path, &[], None).await
     }
 
-    /// Waits until a collection has so many items more than now.
-    pub(crate) async fn until_more(&self, collection: &str, more: u64) {
-        let path = format!("/{collection}?size=1");
-        let total = async || {
-            let answer = self.get(4, &path).await.filter(|answer| answer.status == 200)?;
-            answer.json()["page"]["totalElements"].as_u64()
-        };
-        let before = total().await.expect("a total");
-        let what = format!("{more} more {collection}");
-        platform_testkit::until(&what, async || total().await.is_some_and(|now| now >= before + more)).await;
+    /// How many items a collection has, where it says so.
+    pub(crate) async fn total(&self, collection: &str) -> Option<u64> {
+        let answer =
+            self.get(4, &format!("/{collection}?size=1")).await.filter(|answer| answer.status == 200)?;
+        answer.json()["page"]["totalElements"].as_u64()
+    }
+
+    /// Waits until a collection has so many items more than now; how many it has then.
+    pub(crate) async fn until_more(&self, collection: &str, more: u64) -> u64 {
+        let before = self.total(collection).await.expect("a total");
+        let mut now = before;
+        platform_testkit::until(&format!("{more} more {collection}"), async || {
+            now = self.total(collection).await.unwrap_or(now);
+            now >= before + more
+        })
+        .await;
+        now
     }
 
     /// Every item of a collection, by its `id`, or by its `orderId` where it has no other.
