@@ -7,7 +7,9 @@ DRILLS := $(addprefix drill-,breaker rent-dead delivery-down overload disk-full 
 # How often drill-kill kills, over both wirings.
 KILLS ?= 30
 
-.PHONY: run test lint bench model fmt up down status drill-kill $(DRILLS)
+MANY := --release --features distributed --target-dir target/distributed
+
+.PHONY: run test lint bench bench-distributed model fmt up down status drill-kill $(DRILLS)
 
 run: ## Run the library on this machine
 	$(CARGO) run --release
@@ -27,6 +29,10 @@ lint: ## What CI checks beside the tests
 
 bench: release ## Measure against baselines of the same run: a table and bench/results/latest.json
 	$(CARGO) run --release -p bench -- run
+
+bench-distributed: ## Measure the library over many processes, on a real PostgreSQL, Kafka and Redis
+	$(CARGO) build $(MANY) -p rentalbook
+	$(CARGO) run $(MANY) -p bench -- distributed
 
 $(DRILLS): drill-%: release ## Take something away from a library under load, and print what came of it
 	$(CARGO) run --release -p bench -- drill $*

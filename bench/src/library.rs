@@ -12,6 +12,21 @@ use crate::Result;
 /// A process that is ended with its handle.
 pub(crate) struct Process(Child);
 
+impl Process {
+    /// A process that has just been started.
+    pub(crate) fn new(child: Child) -> Self {
+        Self(child)
+    }
+
+    /// Resident memory in MiB.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -62,10 +77,7 @@ impl Library {
 
     /// Resident memory in MiB.
     pub(crate) fn resident_mib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kib / 1024.0)
+        self.process.resident_mib()
     }
 
     /// Processor time that it has used, in seconds: unlike the rate it does not depend on what else the machine does.
@@ -107,13 +119,28 @@ impl Baseline {
     }
 }
 
-async fn until_connected(address: SocketAddr) -> Result<()> {
+/// Waits until somebody listens.
+pub(crate) async fn until_connected(address: SocketAddr) -> Result<()> {
     let start = Instant::now();
     while tokio::net::TcpStream::connect(address).await.is_err() {
         if start.elapsed() > Duration::from_secs(60) {
             return Err(format!("nothing answers at {address}").into());
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+/// Waits until a service says that it is ready.
+#[cfg(feature = "distributed")]
+pub(crate) async fn until_ready(address: SocketAddr) -> Result<()> {
+    until_connected(address).await?;
+    let start = Instant::now();
+    while crate::load::get(address, "/actuator/health/readiness").await?.0 != 200 {
+        if start.elapsed() > Duration::from_secs(60) {
+            return Err(format!("the service at {address} does not get ready").into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }

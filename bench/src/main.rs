@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
 mod baseline;
+#[cfg(feature = "distributed")]
+mod distributed;
 mod drills;
 mod figures;
 mod group_commit;
@@ -44,6 +46,13 @@ enum Command {
     },
     /// Something is taken away from a running library, under load.
     Drill(drills::Options),
+    /// The library over many processes, as a table and a JSON file.
+    #[cfg(feature = "distributed")]
+    Distributed(distributed::Options),
+    /// What `distributed` starts beside the library.
+    #[cfg(feature = "distributed")]
+    #[command(subcommand, hide = true)]
+    Beside(distributed::Beside),
     /// The baseline: a server that answers the same bytes and does nothing else.
     #[command(hide = true)]
     Baseline(baseline::Options),
@@ -53,6 +62,10 @@ fn main() {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Baseline(options) => baseline::serve(options),
+        #[cfg(feature = "distributed")]
+        Command::Distributed(options) => distributed::run(&options),
+        #[cfg(feature = "distributed")]
+        Command::Beside(what) => distributed::beside(what),
         Command::Drill(options) => drills::run(&options),
         Command::Run(options) => measure::run(&options),
         Command::Orders { seconds, rounds, program } => measure::compare_orders(&program, rounds, seconds),
