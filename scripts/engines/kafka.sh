@@ -6,7 +6,6 @@
 #   kafka.sh stop   DIR PORT             stops it; its data stay
 #   kafka.sh kill   DIR PORT             stops it as a crash does (SIGKILL); its data stay
 #   kafka.sh status DIR PORT             says whether it answers, and fails where it does not
-#   kafka.sh grow   DIR PORT TOPIC N     gives the topic N partitions, while everybody works
 #   kafka.sh hold   DIR PORT [OPTION…]   starts it and says so; when its input ends, stops it and removes DIR
 #
 # It is its own controller, on a port between 10000 and 29999 that follows from PORT (9092: 19092). Java and Maven are
@@ -22,7 +21,7 @@ jars=${RENTALBOOK_ENGINES:-$HOME/.cache/rentalbook/engines}/kafka-$version
 . "$(dirname "$0")/install.sh"
 
 usage() {
-    sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -140,8 +139,6 @@ stop() {
     fail "Kafka of $dir did not stop"
 }
 
-grow() { java_with -cp "$jars/*" "$beside/Partitions.java" "127.0.0.1:$port" "$1" "$2"; }
-
 hold() {
     # Ctrl-C is for whoever holds the input.
     trap '' INT
@@ -166,7 +163,6 @@ status)
     is_running && port_is_open "$port" || fail "Kafka of $dir does not run on port $port"
     echo "Kafka answers on 127.0.0.1:$port, data in $dir"
     ;;
-grow) [ $# = 2 ] || usage && grow "$@" ;;
 hold) hold "$@" ;;
 *) usage ;;
 esac

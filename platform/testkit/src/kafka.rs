@@ -57,11 +57,6 @@ impl KafkaServer {
         format!("topic-{}", self.topics.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Gives `topic` more partitions, while everybody works.
-    pub fn grow(&self, topic: &str, partitions: u32) {
-        self.engine.run("grow", &[topic, &partitions.to_string()]);
-    }
-
     /// Ends it as a crash does; what it has acknowledged is there afterwards.
     pub fn kill(&self) {
         self.engine.kill();

@@ -3,7 +3,6 @@
 mod away;
 mod backlog;
 mod original_events;
-mod partitions;
 mod processes;
 mod secrets;
 
