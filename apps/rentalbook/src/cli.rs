@@ -21,7 +21,8 @@ pub use library::{
 pub use read::{Misread, read};
 #[cfg(feature = "distributed")]
 pub use roles::{
-    DeliveryRole, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs, RedisArgs, RentRole, TlsArg,
+    DeliveryRole, EndingArgs, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs, RedisArgs,
+    RentRole, TlsArg,
 };
 pub use tools::{Dlq, ServiceArg, Tool};
 

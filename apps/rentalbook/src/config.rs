@@ -36,6 +36,8 @@ pub struct Config {
     pub wire_clock: WireClock,
     /// Partitions of the topic; as many as it has, or the default, where nobody says.
     pub partitions: Option<u32>,
+    /// How long a replica that is asked to stop goes on, not ready any more.
+    pub drain_notice: Duration,
 }
 
 impl Config {
@@ -55,6 +57,7 @@ impl Config {
             trusted_proxies: TrustedPeers::default(),
             wire_clock: WireClock::default(),
             partitions: None,
+            drain_notice: Duration::ZERO,
         }
     }
 

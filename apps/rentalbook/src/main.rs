@@ -94,6 +94,11 @@ async fn replica(role: Role) -> ExitCode {
         tokio::spawn(async move { distributed::check_topic(&engines).await });
     }
     stop.await;
+    let Ok(asked_again) = asked_to_stop() else { return fail(NO_SIGNALS) };
+    tokio::select! {
+        () = replica.give_notice(config.drain_notice) => {}
+        () = asked_again => {}
+    }
     if timeout(STOP, replica.stop()).await.is_err() {
         return fail("it was stopped before everything had finished; what was answered is kept");
     }

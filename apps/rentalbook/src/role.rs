@@ -36,6 +36,7 @@ impl Role {
             Command::Order(args) => {
                 *order_port = args.port;
                 config.set_server(&args.server);
+                config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_order(&args.order);
                 config.set_events(&args.events);
                 engines.orders = args.postgres.settings("order");
@@ -46,6 +47,7 @@ impl Role {
             Command::Rent(args) => {
                 *rent_port = args.port;
                 config.set_server(&args.server);
+                config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_rent(&args.rent);
                 config.set_events(&args.events);
                 engines.rents = args.postgres.settings("rent");
@@ -55,6 +57,7 @@ impl Role {
             Command::Delivery(args) => {
                 *delivery_port = args.port;
                 config.set_server(&args.server);
+                config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_events(&args.events);
                 engines.deliveries = args.postgres.settings("delivery");
                 engines.set_kafka(&args.kafka);
@@ -63,6 +66,7 @@ impl Role {
             Command::Mypage(args) => {
                 *mypage_port = args.port;
                 config.set_server(&args.server);
+                config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 engines.redis = args.redis.settings();
                 engines.set_kafka(&args.kafka);
                 ServiceArg::Mypage
@@ -70,6 +74,7 @@ impl Role {
             Command::Gateway(args) => {
                 *gateway_port = args.port;
                 config.set_server(&args.server);
+                config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_gateway(&args.gateway);
                 peers = Peers {
                     order: args.order_url.clone(),

@@ -7,7 +7,7 @@ use platform_http::{BindError, ServerConfig, TrustedPeers, bind, serve};
 use tokio::{
     sync::{Mutex, oneshot, watch},
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tracing::info;
 
@@ -158,6 +158,17 @@ impl Service {
         });
         info!(service = self.name, address = %*address, "started");
         Ok(true)
+    }
+
+    /// Says from now on that it is not ready, and goes on for so long: balancers send their requests elsewhere before
+    /// its port is closed.
+    pub async fn give_notice(&self, notice: Duration) {
+        if notice.is_zero() {
+            return;
+        }
+        info!(service = self.name, ?notice, "not ready any more, stops later");
+        self.door.set_open(false);
+        sleep(notice).await;
     }
 
     /// Closes the port, lets requests under way finish, and ends the tasks. Returns whether it was running before.

@@ -188,7 +188,8 @@ impl Base<'_> {
             let meters = Arc::clone(&read);
             async move { meters.text().await }
         });
-        let limited = self.config.limits.layer(router.merge(actuator(about, self.health, scrape)));
+        let health = ready_while_open(Arc::clone(&self.door), self.health);
+        let limited = self.config.limits.layer(router.merge(actuator(about, health, scrape)));
         let in_flight = limited.in_flight();
         meters::of_requests(meters, &limited.requests(), move || in_flight.count());
         if let Some(commits) = self.commits {
@@ -198,6 +199,14 @@ impl Base<'_> {
         let address = SocketAddr::new(self.config.bind, self.port);
         Ok(Service::new(name, address, self.door, router, tasks))
     }
+}
+
+/// Who has been asked to stop is not ready, however well it is.
+fn ready_while_open(door: Arc<Door>, health: HealthCheck) -> HealthCheck {
+    HealthCheck::new(move || {
+        let (door, health) = (Arc::clone(&door), health.clone());
+        async move { if door.is_open() { health.ask().await } else { Health::down() } }
+    })
 }
 
 /// A health check that asks nobody but a function that answers at once.

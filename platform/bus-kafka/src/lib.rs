@@ -16,3 +16,6 @@ mod topics;
 pub use bus::KafkaBus;
 pub use settings::{KafkaSettings, Security};
 pub use topics::Unsuitable;
+
+/// For those who administrate topics themselves.
+pub use rdkafka;

@@ -61,6 +61,11 @@ impl HealthCheck {
     ) -> Self {
         Self(Arc::new(move || Box::pin(check())))
     }
+
+    /// Asks.
+    pub async fn ask(&self) -> Health {
+        (self.0)().await
+    }
 }
 
 impl std::fmt::Debug for HealthCheck {
@@ -110,7 +115,7 @@ where
 {
     let health = move || {
         let check = check.clone();
-        async move { show_health((check.0)().await) }
+        async move { show_health(check.ask().await) }
     };
     let alive = || async { show_health(Health::up()) };
     let info = move || async move { show(&json!({ "app": about })) };

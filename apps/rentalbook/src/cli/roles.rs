@@ -5,6 +5,15 @@ use platform_http::client::ServiceAddress;
 
 use super::library::{EventArgs, GatewayArgs, OrderArgs, RentArgs, ServerArgs};
 
+/// How a replica ends.
+#[derive(Debug, Args)]
+pub struct EndingArgs {
+    /// How long a replica that is asked to stop goes on while it says that it is not ready, in milliseconds: as long as
+    /// balancers need to notice. Asked again, it stops at once.
+    #[arg(long, env = "RENTALBOOK_DRAIN_NOTICE_MS", default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
+    pub drain_notice_ms: u64,
+}
+
 /// One replica of order.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Order")]
@@ -20,6 +29,10 @@ pub struct OrderRole {
     /// How it listens.
     #[command(flatten)]
     pub server: ServerArgs,
+
+    /// How it ends.
+    #[command(flatten)]
+    pub ending: EndingArgs,
 
     /// What it does.
     #[command(flatten)]
@@ -50,6 +63,10 @@ pub struct RentRole {
     #[command(flatten)]
     pub server: ServerArgs,
 
+    /// How it ends.
+    #[command(flatten)]
+    pub ending: EndingArgs,
+
     /// What it does.
     #[command(flatten)]
     pub rent: RentArgs,
@@ -79,6 +96,10 @@ pub struct DeliveryRole {
     #[command(flatten)]
     pub server: ServerArgs,
 
+    /// How it ends.
+    #[command(flatten)]
+    pub ending: EndingArgs,
+
     /// What its events look like.
     #[command(flatten)]
     pub events: EventArgs,
@@ -103,6 +124,10 @@ pub struct MypageRole {
     /// How it listens.
     #[command(flatten)]
     pub server: ServerArgs,
+
+    /// How it ends.
+    #[command(flatten)]
+    pub ending: EndingArgs,
 
     /// Its view.
     #[command(flatten)]
@@ -146,6 +171,10 @@ pub struct GatewayRole {
     /// How it listens.
     #[command(flatten)]
     pub server: ServerArgs,
+
+    /// How it ends.
+    #[command(flatten)]
+    pub ending: EndingArgs,
 
     /// What it does.
     #[command(flatten)]

@@ -2,9 +2,11 @@
 
 mod away;
 mod backlog;
+mod leaving;
 mod original_events;
 mod processes;
 mod secrets;
+mod topics;
 
 use crate::harness::{SceneOn, distributed::Distributed};
 
