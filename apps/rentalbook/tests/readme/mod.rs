@@ -1,6 +1,8 @@
 //! Every command of both READMEs, run as it is written, must do what stands below it.
 
 mod blocks;
+#[cfg(feature = "distributed")]
+mod many;
 
 use std::{
     fs,
@@ -34,6 +36,20 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// Held by the test that has these ports.
+static PORTS_IN_USE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Fails where somebody else has them.
+fn ports_are_free() {
+    for port in PORTS {
+        let free = std::net::TcpListener::bind(("127.0.0.1", port));
+        assert!(
+            free.is_ok(),
+            "port {port} is in use; the commands of the README need it: stop what listens there"
+        );
+    }
+}
+
 #[test]
 fn both_readmes_have_the_same_commands_with_the_same_results() {
     let (english, korean) = (steps(&read("README.md")), steps(&read("README.ko.md")));
@@ -51,13 +67,8 @@ async fn the_commands_of_the_readmes_do_what_they_say() {
     let mut steps = steps(&read("README.md")).into_iter();
     let first = steps.next().expect("a first step");
     assert_eq!(first.command, "make run");
-    for port in PORTS {
-        let free = std::net::TcpListener::bind(("127.0.0.1", port));
-        assert!(
-            free.is_ok(),
-            "port {port} is in use; the commands of the README need it: stop what listens there"
-        );
-    }
+    let _ports = PORTS_IN_USE.lock().await;
+    ports_are_free();
     let place = Place::new();
 
     let mut library = place.run_library(&first.command).await;
