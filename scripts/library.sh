@@ -83,7 +83,8 @@ is_ready() { curl -fs -o /dev/null -m 2 "http://127.0.0.1:$1/actuator/health/rea
 until_ready() {
     local end=$((SECONDS + patience))
     until is_ready "$2"; do
-        pid_of "$1" "$2" >/dev/null || fail "$1 on port $2 has ended: $(tail -n 3 "$run/$1-$2.log")"
+        # Not by its name: it may still be this script's, on the way to be the program.
+        kill -0 "$(cat "$(pid_file "$1" "$2")")" 2>/dev/null || fail "$1 on port $2 has ended: $(tail -n 3 "$run/$1-$2.log")"
         [ $SECONDS -lt $end ] || fail "$1 on port $2 is not ready after $patience s: $(tail -n 3 "$run/$1-$2.log")"
         sleep 0.1
     done

@@ -92,15 +92,16 @@ make_data() {
     mv "$dir/making" "$dir/data"
 }
 
+# A process that is not the broker yet has not failed: it may still be this script's.
 wait_until_started() {
     local tries
     for ((tries = 0; tries < 600; tries++)); do
-        is_running || break
-        grep -q 'Kafka Server started' "$dir/server.log" && port_is_open "$port" && return
+        kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
+        grep -qs 'Kafka Server started' "$dir/server.log" && port_is_open "$port" && return
         sleep 0.1
     done
     local words
-    words=$(grep -v '^\s*at ' "$dir/server.log" | tail -n 5)
+    words=$(grep -v '^\s*at ' "$dir/server.log" | tail -n 5) || words="it said nothing"
     is_running && stop KILL
     fail "Kafka did not start: $words"
 }

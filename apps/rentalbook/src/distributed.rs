@@ -86,6 +86,8 @@ pub fn replica(
                 outbox: Arc::new(store.outbox()),
                 store: Arc::new(store),
                 desk: Arc::new(desk),
+                // Over many connections, of which one may be slow.
+                asks_together: false,
             };
             services::order(base, parts, &events)
         }

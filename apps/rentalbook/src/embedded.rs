@@ -185,6 +185,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         store: Arc::new(stores.orders.clone()),
         outbox: Arc::new(stores.orders.outbox()),
         desk: Arc::new(InProcessRent { rents, door: rent_door }),
+        asks_together: true,
         turn: Box::new(|| Arc::new(AlwaysOurs)),
     };
     let order = services::order(order_base, parts, &events);

@@ -78,19 +78,22 @@ pub(crate) struct OrderParts {
     pub(crate) outbox: Arc<dyn Outbox>,
     /// Rent.
     pub(crate) desk: Arc<dyn RentDesk>,
+    /// Whether orders ask rent together: where it confirms many as easily as one, and all of them stand or fall with it.
+    pub(crate) asks_together: bool,
     /// Whose turn it is to resume orders, for every start anew: who has stopped does not wait for it.
     pub(crate) turn: Box<dyn Fn() -> Arc<dyn Turn> + Send + Sync>,
 }
 
 /// 대여요청.
 pub(crate) fn order(base: Base<'_>, parts: OrderParts, events: &Events) -> Service {
-    let OrderParts { store, outbox, desk, turn } = parts;
+    let OrderParts { store, outbox, desk, asks_together, turn } = parts;
     let meters = Arc::new(Meters::new("order"));
     let guard = Guard::new(base.config.rent_guard);
     meters::of_orders(&meters, Arc::clone(&store), guard.clone());
     let desk = Arc::new(GuardedDesk::new(desk, guard));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
-    let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
+    let orders = Orders::new(store, desk, clock, base.config.orders);
+    let orders = if asks_together { orders.with_gathered_calls() } else { orders };
     let router = order::adapters::inbound::rest::router(orders.clone());
     let handler = Arc::new(order::adapters::inbound::events::Events(orders.clone()));
     let consume = events.consumer(&meters, "order", handler, Duration::ZERO);

@@ -59,12 +59,11 @@ pub(super) async fn drill(options: &Options) -> Result<Report> {
 
     let mut report = Report::default();
     report.told("taken before", before.count(Answer::is_taken).to_string());
-    let odd = full.count(|answer| !answer.is_taken() && answer.status != 503) + full.unanswered;
     report.wanted(
-        format!("neither taken nor refused with 503 while the disk is full, of {}", full.all.len()),
-        odd.to_string(),
+        format!("neither taken nor told when to come back while the disk is full, of {}", full.all.len()),
+        full.lost().to_string(),
         "0",
-        odd == 0,
+        full.lost() == 0,
     );
     report.wanted(
         "refused meanwhile",

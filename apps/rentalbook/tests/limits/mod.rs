@@ -26,6 +26,13 @@ fn is_asked_to_come_back(answer: &Answer, slug: &str) {
     assert!(after.is_some_and(|after| after > 0), "{answer:?}");
 }
 
+/// How long a request may take, where a test is about that.
+const DEADLINE: Duration = Duration::from_millis(300);
+
+fn is_about_the_deadline(took: Duration) {
+    assert!(took >= DEADLINE - Duration::from_millis(50) && took < Duration::from_secs(10), "{took:?}");
+}
+
 async fn number_of_orders(scene: &Scene) -> i64 {
     let orders = scene.send(ServiceArg::Order, Method::GET, "/orders", None).await;
     orders.json()["page"]["totalElements"].as_i64().expect("a total")
@@ -33,50 +40,70 @@ async fn number_of_orders(scene: &Scene) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_too_many_is_refused_at_once_and_leaves_nothing() {
-    let ports = free_ports();
     let scene = Scene::open_with(|mut config| {
-        config.ports = ports;
         config.limits.in_flight = 1;
         config.limits.deadline = Duration::from_secs(60);
         config
     })
     .await;
-    let hanging = Hanging::begin(ports[0]).await;
+    let slow = scene.hang("order.db");
     let look = async || scene.send(ServiceArg::Order, Method::GET, "/orders", None).await.status;
-    scene.until("the only place is taken", async || look().await == 503).await;
-
-    let start = Instant::now();
-    is_asked_to_come_back(&scene.request_book("COSMOS").await, "overloaded");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    let health = scene.send(ServiceArg::Order, Method::GET, "/actuator/health", None).await;
-    assert_eq!(health.status, 200, "how it is, is always answered");
-    let rents = scene.send(ServiceArg::Gateway, Method::GET, "/rents", None).await;
-    assert_eq!(rents.status, 200, "the others are not concerned");
-
-    drop(hanging);
-    scene.until("the place is free again", async || look().await == 200).await;
-    assert_eq!(number_of_orders(&scene).await, 0);
+    let meanwhile = async {
+        scene.until("the only place is taken", async || look().await == 503).await;
+        let start = Instant::now();
+        is_asked_to_come_back(&scene.request_book("CONTACT").await, "overloaded");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        let health = scene.send(ServiceArg::Order, Method::GET, "/actuator/health", None).await;
+        assert_eq!(health.status, 200, "how it is, is always answered");
+        let rents = scene.send(ServiceArg::Gateway, Method::GET, "/rents", None).await;
+        assert_eq!(rents.status, 200, "the others are not concerned: {rents:?}");
+        drop(slow);
+    };
+    let book = async || {
+        let book = Some(json!({ "item": "COSMOS" }));
+        scene.send(ServiceArg::Order, Method::POST, "/orders", book).await.status
+    };
+    // Whoever only looks may have the place first.
+    let request = scene.until("the request is taken", async || book().await == 201);
+    tokio::join!(request, meanwhile);
+    assert_eq!(look().await, 200, "the place is free again");
+    assert_eq!(number_of_orders(&scene).await, 1);
     scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_takes_too_long_is_answered_at_the_deadline() {
+    let scene = Scene::open_with(|mut config| {
+        config.limits.deadline = DEADLINE;
+        config
+    })
+    .await;
+    let slow = scene.hang("order.db");
+    for service in [ServiceArg::Order, ServiceArg::Gateway] {
+        let start = Instant::now();
+        let answer = scene.send(service, Method::POST, "/orders", Some(json!({ "item": "COSMOS" }))).await;
+        assert_eq!(answer.status, 504, "{answer:?}");
+        assert_eq!(answer.text("type"), "urn:rentalbook:problem:deadline-exceeded");
+        is_about_the_deadline(start.elapsed());
+    }
+    drop(slow);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_given_up_at_the_deadline() {
     let ports = free_ports();
     let scene = Scene::open_with(|mut config| {
         config.ports = ports;
-        config.limits.deadline = Duration::from_millis(300);
+        config.limits.deadline = DEADLINE;
         config
     })
     .await;
     for port in [ports[0], ports[4]] {
         let start = Instant::now();
         let answer = Hanging::begin(port).await.answer().await;
-        assert!(
-            answer.starts_with("HTTP/1.1 504 ") && answer.contains("problem:deadline-exceeded"),
-            "{answer}"
-        );
-        let took = start.elapsed();
-        assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(10), "{took:?}");
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("problem:too-slow"), "{answer}");
+        is_about_the_deadline(start.elapsed());
     }
     assert_eq!(number_of_orders(&scene).await, 0);
     scene.close().await;

@@ -12,6 +12,7 @@
 
 mod connections;
 mod generations;
+mod reads;
 mod rebuilding;
 mod stored;
 
@@ -35,6 +36,7 @@ use crate::{
 };
 use connections::Connections;
 use generations::{Generation, Keys, Live};
+use reads::Reads;
 use stored::{decode, encode};
 
 /// How to reach Redis.
@@ -91,6 +93,8 @@ struct Shared {
     keys: Keys,
     /// The live generation as it was seen last: a read asks whether it still is.
     live: Mutex<Option<Generation>>,
+    /// Where reads of single rows gather.
+    reads: Reads,
     /// Pages that read all rows, at once.
     long_reads: Semaphore,
 }
@@ -112,6 +116,7 @@ impl RedisView {
             keys: Keys::new(&settings.prefix),
             connections: Connections::new(settings),
             live: Mutex::default(),
+            reads: Reads::new(),
             long_reads: Semaphore::new(LONG_READS),
         }))
     }
@@ -130,22 +135,6 @@ impl RedisView {
         let (live, next): (Option<String>, Option<u64>) =
             self.command(redis::cmd("MGET").arg(self.keys().live()).arg(self.keys().next())).await?;
         Ok((live.as_deref().and_then(Live::parse), next.map(Generation)))
-    }
-
-    /// What the live generation has under a key; asked together with which one that is.
-    async fn row(&self, order_id: i64) -> Result<Option<Row>, Unavailable> {
-        let mut generation = *self.0.live.lock();
-        loop {
-            let key = self.keys().row(generation.unwrap_or(Generation(0)), order_id);
-            let (live, row): (Option<String>, Option<Vec<u8>>) =
-                self.command(redis::cmd("MGET").arg(self.keys().live()).arg(key)).await?;
-            let live = live.as_deref().and_then(Live::parse).ok_or_else(not_built)?.generation;
-            if generation == Some(live) {
-                return row.map(|row| decode(order_id, &row)).transpose();
-            }
-            generation = Some(live);
-            *self.0.live.lock() = generation;
-        }
     }
 
     /// A part of the live view by one of its indexes, and how many there are in all.
