@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-DRILLS := $(addprefix drill-,rent-dead delivery-down disk-full slow-client)
+DRILLS := $(addprefix drill-,breaker rent-dead delivery-down overload disk-full slow-client)
 # How often drill-kill kills, over both wirings.
 KILLS ?= 30
 

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Body of the answer to GET /mypages/{id}.
     #[arg(long)]
     mypage: String,
+    /// Answers every POST with this instead, and 503.
+    #[arg(long)]
+    refused: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,12 +49,21 @@ struct Bodies {
 
 const JSON: (header::HeaderName, &str) = (header::CONTENT_TYPE, "application/json;charset=UTF-8");
 
+const REFUSED: [(header::HeaderName, &str); 2] =
+    [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "1")];
+
 /// Serves until it is killed.
 pub(crate) fn serve(options: Options) -> Result<()> {
     let bodies =
         Bodies { posted: options.posted.into(), order: options.order.into(), mypage: options.mypage.into() };
+    let place = match options.refused.map(Bytes::from) {
+        Some(refused) => {
+            post(move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, REFUSED, refused)))
+        }
+        None => post(place),
+    };
     let router = Router::new()
-        .route("/orders", post(place))
+        .route("/orders", place)
         .route(
             "/orders/{id}",
             get(async |State(bodies): State<Bodies>, Path(_): Path<i64>| ([JSON], bodies.order)),

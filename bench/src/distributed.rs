@@ -84,10 +84,13 @@ fn checked(outcome: Outcome) -> Result<Outcome> {
     }
 }
 
+/// How long the library and its baseline work before they are measured.
+const WARM_UP: Duration = Duration::from_secs(20);
+
 /// Orders under full load, everything behind them running, against one insert of the same row a request.
 async fn complete_orders(options: &Options, site: &Site, insert: &insert::Inserting) -> Result<Vec<Figure>> {
-    // Broker, pools and caches are warm before anything counts.
-    let warm_up = Until::Elapsed(Duration::from_secs(3));
+    // Broker, pools and caches are warm before anything counts: the broker's machine compiles for the first half minute.
+    let warm_up = Until::Elapsed(WARM_UP);
     let warmed = checked(load::run(site.order(), &post_orders(), 201, warm_up).await?)?;
     // And one whose answer the other side gives.
     let mut placed = warmed.answered + 1;
@@ -104,6 +107,7 @@ async fn complete_orders(options: &Options, site: &Site, insert: &insert::Insert
         visible::until_visible(site.mypage(), placed).await?;
         p99.push(ours.percentile_ms(0.99));
         rounds.push((ours.per_second(), bare.per_second()));
+        println!("  {:.0} of {:.0} a second", ours.per_second(), bare.per_second());
     }
     let left = left.into_iter().fold(0.0, f64::max);
     Ok(vec![

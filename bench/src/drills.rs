@@ -1,12 +1,15 @@
 //! Drills: something is taken away from a running library, under load. Each prints a table, ends with the audit, and fails
 //! where a figure is not as it should be.
 
+mod breaker;
 mod delivery_down;
 mod disk_full;
 mod library;
 mod offered;
+mod overload;
 mod rent_dead;
 mod report;
+mod shed;
 mod slow_client;
 
 use std::path::PathBuf;
@@ -42,10 +45,14 @@ impl Options {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Drill {
+    /// Rent takes 800 to 1,100 ms, with a limit of 1,000 ms; siege with 1, 10 and 100 users.
+    Breaker,
     /// Rent is down for a minute under 2,000 orders a second.
     RentDead,
     /// Delivery is down while orders are taken, and comes back.
     DeliveryDown,
+    /// Ten times more is asked for than can be done.
+    Overload,
     /// The disk fills up, and has room again.
     DiskFull,
     /// Clients that send slowly, or nothing, on 10,000 connections.
@@ -58,8 +65,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report: Report = runtime.block_on(async {
         match options.drill {
+            Drill::Breaker => breaker::drill(options).await,
             Drill::RentDead => rent_dead::drill(options).await,
             Drill::DeliveryDown => delivery_down::drill(options).await,
+            Drill::Overload => overload::drill(options).await,
             Drill::DiskFull => disk_full::drill(options).await,
             Drill::SlowClient => slow_client::drill(options).await,
         }

@@ -107,10 +107,19 @@ pub(crate) struct Baseline {
 impl Baseline {
     /// Starts it with the bodies that the library has answered.
     pub(crate) async fn start(posted: &str, order: &str, mypage: &str) -> Result<Self> {
+        Self::start_with(&["--posted", posted, "--order", order, "--mypage", mypage]).await
+    }
+
+    /// Starts one that refuses every order with this body.
+    pub(crate) async fn start_refusing(body: &str) -> Result<Self> {
+        Self::start_with(&["--posted", "", "--order", "", "--mypage", "", "--refused", body]).await
+    }
+
+    async fn start_with(bodies: &[&str]) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], 28080));
         let child = Command::new(std::env::current_exe()?)
             .args(["baseline", "--address", &address.to_string()])
-            .args(["--posted", posted, "--order", order, "--mypage", mypage])
+            .args(bodies)
             .stdout(Stdio::null())
             .spawn()?;
         let baseline = Self { _process: Process(child), address };

@@ -5,9 +5,12 @@ use std::{collections::HashSet, net::IpAddr, path::PathBuf, time::Duration};
 use contracts::WireClock;
 use order::application::{OnRentUnavailable, Resuming};
 use platform_http::{Limits, TrustedPeers};
-use platform_resilience::GuardConfig;
+use platform_resilience::{GuardConfig, PressureConfig};
 
-use crate::cli::{EventArgs, GatewayArgs, LibraryArgs, OrderArgs, RentArgs, ServerArgs, UnavailableArg};
+use crate::{
+    cli::{EventArgs, GatewayArgs, LibraryArgs, OrderArgs, RentArgs, ServerArgs, UnavailableArg},
+    faults::Faults,
+};
 
 /// Settings of the library.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Config {
     pub rents: rent::domain::Policy,
     /// Limits of every service.
     pub limits: Limits,
+    /// When a service takes on less, because its store does not keep up.
+    pub pressure: PressureConfig,
     /// Web origins whose pages may call the gateway.
     pub cors_origins: Vec<String>,
     /// Proxies whose word about their clients is taken.
@@ -38,6 +43,8 @@ pub struct Config {
     pub partitions: Option<u32>,
     /// How long a replica that is asked to stop goes on, not ready any more.
     pub drain_notice: Duration,
+    /// What goes wrong on purpose, in a process that was started for drills.
+    pub faults: Option<Faults>,
 }
 
 impl Config {
@@ -53,11 +60,13 @@ impl Config {
             resuming: Resuming::default(),
             rents: rent::domain::Policy { suspended: HashSet::new() },
             limits: Limits::default(),
+            pressure: PressureConfig::default(),
             cors_origins: Vec::new(),
             trusted_proxies: TrustedPeers::default(),
             wire_clock: WireClock::default(),
             partitions: None,
             drain_notice: Duration::ZERO,
+            faults: None,
         }
     }
 
@@ -98,8 +107,10 @@ impl Config {
     pub fn set_server(&mut self, args: &ServerArgs) {
         self.bind = args.bind;
         self.limits.in_flight = args.max_in_flight as usize;
+        self.pressure.target = Duration::from_millis(args.shed_above_ms);
         self.limits.deadline = Duration::from_millis(args.request_deadline_ms);
         self.trusted_proxies = args.trusted_proxies.iter().cloned().collect();
+        self.faults = args.drills.then(|| Faults::new(&args.fault));
         self.rest_before_resuming();
     }
 
@@ -110,7 +121,16 @@ impl Config {
             UnavailableArg::Reject => OnRentUnavailable::Reject,
         };
         self.orders.max_pending = args.max_pending;
-        self.rent_guard.deadline = Duration::from_millis(args.rent_deadline_ms);
+        self.rent_guard = GuardConfig {
+            deadline: Duration::from_millis(args.rent_deadline_ms),
+            slow: f64::from(args.rent_slow_percent) / 100.0,
+            window: args.rent_breaker_calls as usize,
+            failure_rate: f32::from(args.rent_breaker_percent) / 100.0,
+            open_for: Duration::from_millis(args.rent_breaker_open_ms),
+            trials: args.rent_breaker_trials as usize,
+            at_once: args.rent_max_calls as usize,
+        };
+        self.orders.call_deadline = self.rent_guard.deadline;
         self.rest_before_resuming();
     }
 

@@ -9,6 +9,7 @@ use gateway::{Behind, OriginError, Upstream};
 use mypage::adapters::outbound::redis::{RedisSettings, RedisView};
 use order::adapters::outbound::{http_rent::HttpRent, postgres::PostgresOrders};
 use platform_bus_kafka::{KafkaBus, KafkaSettings};
+use platform_event_bus::EventBus;
 use platform_http::client::{Client, ClientConfig, ReplicaState, ServiceAddress};
 use platform_postgres::{OpenError, Settings};
 use rent::adapters::outbound::postgres::PostgresRents;
@@ -70,10 +71,11 @@ pub fn replica(
     peers: &Peers,
 ) -> Result<Service, OriginError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base = |port, health, commits| Base { config, port, door: Arc::default(), health, commits };
+    let base =
+        |port, health, commits| Base { config, port, door: Arc::default(), health, commits, pressure: None };
     let clock = || config.wire_clock.clone();
     let bus = engines.bus();
-    let events = engines.events(&bus);
+    let events = engines.events(services::bus(config, Arc::new(bus.clone())));
     let service = match service {
         ServiceArg::Order => {
             let store = PostgresOrders::open_later(&engines.orders, clock());
@@ -86,8 +88,6 @@ pub fn replica(
                 outbox: Arc::new(store.outbox()),
                 store: Arc::new(store),
                 desk: Arc::new(desk),
-                // Over many connections, of which one may be slow.
-                asks_together: false,
             };
             services::order(base, parts, &events)
         }
@@ -95,8 +95,8 @@ pub fn replica(
             let store = PostgresRents::open_later(&engines.rents, clock());
             let (ready, written, outbox) = (store.clone(), store.clone(), store.outbox());
             let ready = ready_when(move || ready.is_ready());
-            let base = base(rent_port, ready, Some(Arc::new(move || written.store().commits())));
-            let rents = services::rents(config, Arc::new(store));
+            let mut base = base(rent_port, ready, Some(Arc::new(move || written.store().commits())));
+            let rents = services::rents(config, Arc::new(store), base.under_pressure());
             services::rent(base, rents, Arc::new(outbox), &events)
         }
         ServiceArg::Delivery => {
@@ -162,7 +162,7 @@ pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome 
         Err(error) => return Outcome::failed(error),
     };
     let running = Running::Elsewhere(Arc::new(all_answer));
-    Toolbox { library, scratch: Scratch::elsewhere(), running }.run(tool).await
+    Toolbox { library, scratch: Scratch::elsewhere(), running, faults: None }.run(tool).await
 }
 
 impl Engines {
@@ -170,9 +170,9 @@ impl Engines {
         KafkaBus::new(self.kafka.clone())
     }
 
-    fn events(&self, bus: &KafkaBus) -> Events {
+    fn events(&self, bus: Arc<dyn EventBus>) -> Events {
         Events {
-            bus: Arc::new(bus.clone()),
+            bus,
             topic: self.topic.clone(),
             group_prefix: self.group_prefix.clone(),
             gather: GATHER,

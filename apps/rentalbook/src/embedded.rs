@@ -96,6 +96,7 @@ impl Library {
             library: stores.parts(),
             scratch: Scratch::of(&folder),
             running: Running::Here(Arc::clone(&services)),
+            faults: config.faults.clone(),
         };
         let listener = control::listen(folder.path())?;
         let mut library = Self {
@@ -162,9 +163,10 @@ impl Library {
 /// Who calls whom.
 fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base = |port, health, commits| Base { config, port, door: Arc::default(), health, commits };
+    let base =
+        |port, health, commits| Base { config, port, door: Arc::default(), health, commits, pressure: None };
     let events = Events {
-        bus: Arc::new(stores.bus.clone()),
+        bus: services::bus(config, Arc::new(stores.bus.clone())),
         topic: TOPIC.to_owned(),
         group_prefix: String::new(),
         gather: GATHER,
@@ -173,9 +175,9 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 
     let (ready, written) = (stores.rents.clone(), stores.rents.clone());
     let ready = ready_when(move || ready.is_ready());
-    let rent_base = base(rent_port, ready, Some(Arc::new(move || written.commits())));
+    let mut rent_base = base(rent_port, ready, Some(Arc::new(move || written.commits())));
     let rent_door = Arc::clone(&rent_base.door);
-    let rents = services::rents(config, Arc::new(stores.rents.clone()));
+    let rents = services::rents(config, Arc::new(stores.rents.clone()), rent_base.under_pressure());
     let rent = services::rent(rent_base, rents.clone(), Arc::new(stores.rents.outbox()), &events);
 
     let (ready, written) = (stores.orders.clone(), stores.orders.clone());
@@ -185,7 +187,6 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         store: Arc::new(stores.orders.clone()),
         outbox: Arc::new(stores.orders.outbox()),
         desk: Arc::new(InProcessRent { rents, door: rent_door }),
-        asks_together: true,
         turn: Box::new(|| Arc::new(AlwaysOurs)),
     };
     let order = services::order(order_base, parts, &events);

@@ -6,7 +6,7 @@ use order::application::ports::OrderStore;
 use platform_event_bus::{Consumed, EventBus};
 use platform_http::Requests;
 use platform_outbox::Outbox;
-use platform_resilience::Guard;
+use platform_resilience::{Calls, Guard};
 use platform_telemetry::{Meter, Meters};
 
 const REQUESTS: Meter = Meter {
@@ -52,9 +52,19 @@ const DEAD_LETTERS: Meter = Meter {
 const PENDING: Meter =
     Meter { name: "rentalbook_orders_pending", help: "Orders that wait for rent to confirm them." };
 
+const WRITE_LIMIT: Meter = Meter {
+    name: "rentalbook_http_write_limit_requests",
+    help: "Writes that are served at once at most now; it follows from how long the store takes.",
+};
+
 const BREAKER: Meter = Meter {
-    name: "rentalbook_rent_breaker_open",
-    help: "1: the last question to rent was not asked, because too many failed before it; else 0.",
+    name: "rentalbook_rent_breaker_state",
+    help: "0: rent is asked; 1: it is not, because too many questions failed; 2: a few show whether it is back.",
+};
+
+const CALLS: Meter = Meter {
+    name: "rentalbook_rent_calls_total",
+    help: "Questions to rent, by how they ended, or were not asked.",
 };
 
 /// What the service has answered, and how many it is answering.
@@ -72,6 +82,11 @@ pub fn of_requests(
     let read = Arc::clone(requests);
     meters.counter(UNAVAILABLE, &[("reason", "other")], move || read.unavailable());
     meters.gauge(IN_FLIGHT, &[], move || ready(Some(in_flight() as f64)));
+}
+
+/// How many writes it takes on at once.
+pub fn of_pressure(meters: &Meters, limit: impl Fn() -> usize + Send + Sync + 'static) {
+    meters.gauge(WRITE_LIMIT, &[], move || ready(Some(limit() as f64)));
 }
 
 /// How much was written: transactions, and writes in them.
@@ -120,5 +135,16 @@ pub fn of_group(
 /// What waits for rent, and whether rent is asked.
 pub fn of_orders(meters: &Meters, store: Arc<dyn OrderStore>, guard: Guard) {
     meters.gauge(PENDING, &[], move || ready(Some(store.pending() as f64)));
-    meters.gauge(BREAKER, &[], move || ready(Some(f64::from(u8::from(guard.is_open())))));
+    let read = guard.clone();
+    meters.gauge(BREAKER, &[], move || ready(Some(f64::from(read.breaker().state as u8))));
+    let ended = |how, count: fn(Calls) -> u64| {
+        let read = guard.clone();
+        meters.counter(CALLS, &[("ended", how)], move || count(read.calls()));
+    };
+    ended("well", |calls| calls.well);
+    ended("slow", |calls| calls.slow);
+    ended("failed", |calls| calls.failed);
+    ended("late", |calls| calls.late);
+    ended("open", |calls| calls.open);
+    ended("full", |calls| calls.full);
 }

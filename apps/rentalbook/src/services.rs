@@ -14,19 +14,22 @@ use order::{
     },
 };
 use platform_event_bus::{Consumed, Consumer, EventBus, Handler};
-use platform_http::{About, Health, HealthCheck, Scrape, actuator};
+use platform_http::{About, Health, HealthCheck, Limits, Scrape, actuator};
 use platform_outbox::{Outbox, Relay};
-use platform_resilience::Guard;
+use platform_resilience::{Guard, Pressure, PressureConfig};
 use platform_telemetry::Meters;
 use rent::application::{Rents, ports::RentStore};
+use serde_json::json;
 use tower::Layer as _;
 
 use crate::{
     config::Config,
     door::Door,
+    faults::{FaultyBus, FaultyDesk},
     meters,
     service::{Service, Stopping, Task},
     version,
+    watched_stores::WatchedStore,
 };
 
 /// How a service has its part in the events.
@@ -57,6 +60,8 @@ pub(crate) struct Base<'c> {
     pub(crate) health: HealthCheck,
     /// How many transactions there were on its store, and how many writes in them.
     pub(crate) commits: Option<Commits>,
+    /// How many writes its store bears, where it has one that says so.
+    pub(crate) pressure: Option<Pressure>,
 }
 
 /// See [`Base::commits`].
@@ -65,8 +70,17 @@ pub(crate) type Commits = Arc<dyn Fn() -> (u64, u64) + Send + Sync>;
 /// Most records that a consumer handles in one transaction.
 const BATCH: usize = 2048;
 
+/// The bus as the services use it.
+pub(crate) fn bus(config: &Config, bus: Arc<dyn EventBus>) -> Arc<dyn EventBus> {
+    match config.faults.clone() {
+        Some(faults) => Arc::new(FaultyBus { bus, faults }),
+        None => bus,
+    }
+}
+
 /// 대여: its use cases. Whoever asks it in the same process needs them before its service is made.
-pub(crate) fn rents(config: &Config, store: Arc<dyn RentStore>) -> Rents {
+pub(crate) fn rents(config: &Config, store: Arc<dyn RentStore>, pressure: Pressure) -> Rents {
+    let store = Arc::new(WatchedStore::new(store, pressure, config.faults.clone()));
     Rents::new(store, Arc::new(rent::adapters::outbound::clock::SystemClock), config.rents.clone())
 }
 
@@ -78,22 +92,25 @@ pub(crate) struct OrderParts {
     pub(crate) outbox: Arc<dyn Outbox>,
     /// Rent.
     pub(crate) desk: Arc<dyn RentDesk>,
-    /// Whether orders ask rent together: where it confirms many as easily as one, and all of them stand or fall with it.
-    pub(crate) asks_together: bool,
     /// Whose turn it is to resume orders, for every start anew: who has stopped does not wait for it.
     pub(crate) turn: Box<dyn Fn() -> Arc<dyn Turn> + Send + Sync>,
 }
 
 /// 대여요청.
-pub(crate) fn order(base: Base<'_>, parts: OrderParts, events: &Events) -> Service {
-    let OrderParts { store, outbox, desk, asks_together, turn } = parts;
+pub(crate) fn order(mut base: Base<'_>, parts: OrderParts, events: &Events) -> Service {
+    let OrderParts { store, outbox, mut desk, turn } = parts;
+    let store: Arc<dyn OrderStore> =
+        Arc::new(WatchedStore::new(store, base.under_pressure(), base.config.faults.clone()));
+    if let Some(faults) = base.config.faults.clone() {
+        desk = Arc::new(FaultyDesk { desk, faults });
+    }
     let meters = Arc::new(Meters::new("order"));
-    let guard = Guard::new(base.config.rent_guard);
+    let guard = Guard::new("rent", base.config.rent_guard);
+    base.health = with_breaker(base.health, guard.clone());
     meters::of_orders(&meters, Arc::clone(&store), guard.clone());
     let desk = Arc::new(GuardedDesk::new(desk, guard));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
-    let orders = Orders::new(store, desk, clock, base.config.orders);
-    let orders = if asks_together { orders.with_gathered_calls() } else { orders };
+    let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
     let router = order::adapters::inbound::rest::router(orders.clone());
     let handler = Arc::new(order::adapters::inbound::events::Events(orders.clone()));
     let consume = events.consumer(&meters, "order", handler, Duration::ZERO);
@@ -117,11 +134,12 @@ pub(crate) fn rent(base: Base<'_>, rents: Rents, outbox: Arc<dyn Outbox>, events
 
 /// 배송.
 pub(crate) fn delivery(
-    base: Base<'_>,
+    mut base: Base<'_>,
     store: Arc<dyn DeliveryStore>,
     outbox: Arc<dyn Outbox>,
     events: &Events,
 ) -> Service {
+    let store = Arc::new(WatchedStore::new(store, base.under_pressure(), base.config.faults.clone()));
     let meters = Arc::new(Meters::new("delivery"));
     let deliveries = Deliveries::new(store, Arc::new(delivery::adapters::outbound::clock::SystemClock));
     let router = delivery::adapters::inbound::rest::router(deliveries.clone());
@@ -164,6 +182,14 @@ pub(crate) fn gateway(base: Base<'_>, router: Router) -> Result<Service, OriginE
 }
 
 impl Base<'_> {
+    /// Makes the service take on as many writes as the store bears that is told so.
+    pub(crate) fn under_pressure(&mut self) -> Pressure {
+        // Some places are left for reads, which are turned away last.
+        let most = self.config.limits.in_flight - self.config.limits.in_flight / 8;
+        let pressure = Pressure::new(PressureConfig { most, ..self.config.pressure });
+        self.pressure.insert(pressure).clone()
+    }
+
     fn service(
         self,
         name: &'static str,
@@ -192,9 +218,13 @@ impl Base<'_> {
             async move { meters.text().await }
         });
         let health = ready_while_open(Arc::clone(&self.door), self.health);
-        let limited = self.config.limits.layer(router.merge(actuator(about, health, scrape)));
+        let limits = Limits { pressure: self.pressure.clone(), ..self.config.limits.clone() };
+        let limited = limits.layer(router.merge(actuator(about, health, scrape)));
         let in_flight = limited.in_flight();
         meters::of_requests(meters, &limited.requests(), move || in_flight.count());
+        if let Some(pressure) = self.pressure {
+            meters::of_pressure(meters, move || pressure.limit());
+        }
         if let Some(commits) = self.commits {
             meters::of_commits(meters, move || commits());
         }
@@ -209,6 +239,20 @@ fn ready_while_open(door: Arc<Door>, health: HealthCheck) -> HealthCheck {
     HealthCheck::new(move || {
         let (door, health) = (Arc::clone(&door), health.clone());
         async move { if door.is_open() { health.ask().await } else { Health::down() } }
+    })
+}
+
+/// Order is as well as its store, whatever rent is; but what it makes of rent is to be seen.
+fn with_breaker(health: HealthCheck, guard: Guard) -> HealthCheck {
+    HealthCheck::new(move || {
+        let (health, breaker) = (health.clone(), guard.breaker());
+        async move {
+            let mut shown = json!({ "state": breaker.state.word(), "forSeconds": breaker.lasts.as_secs() });
+            if let Some(reason) = breaker.reason {
+                shown["reason"] = reason.into();
+            }
+            health.ask().await.with("rentBreaker", shown)
+        }
     })
 }
 

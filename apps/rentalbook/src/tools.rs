@@ -13,6 +13,7 @@ use crate::{
     control,
     data_folder::DataFolder,
     embedded::Services,
+    faults::{Fault, Faults},
     parts::Parts,
     scratch::Scratch,
     stores::Stores,
@@ -45,6 +46,8 @@ pub struct Toolbox {
     pub scratch: Scratch,
     /// What of it runs.
     pub running: Running,
+    /// Its faults, where it was started for drills.
+    pub faults: Option<Faults>,
 }
 
 /// What of a library runs.
@@ -104,9 +107,14 @@ pub async fn run(data: &Path, tool: &Tool) -> Outcome {
     // What a tool publishes is there already, so the clock does not matter; the topic knows its partitions.
     match Stores::open(&folder, &WireClock::default(), None).await {
         Ok(stores) => {
-            Toolbox { library: stores.parts(), scratch: Scratch::of(&folder), running: Running::Nothing }
-                .run(tool)
-                .await
+            Toolbox {
+                library: stores.parts(),
+                scratch: Scratch::of(&folder),
+                running: Running::Nothing,
+                faults: None,
+            }
+            .run(tool)
+            .await
         }
         Err(error) => Outcome::failed(error),
     }
@@ -130,8 +138,20 @@ impl Toolbox {
             Tool::Stop { service } => self.stop(*service).await,
             Tool::Start { service } => self.start(*service).await,
             Tool::RebuildView => self.rebuild_view().await,
+            Tool::Fault { faults } => self.fault(faults),
             Tool::Dlq(dlq) => self.dlq(dlq).await,
         }
+    }
+
+    fn fault(&self, switched: &[Fault]) -> Outcome {
+        let Some(faults) = &self.faults else {
+            return Outcome::failed(
+                "no library runs here that was started for drills: start one with --drills",
+            );
+        };
+        switched.iter().for_each(|fault| faults.set(*fault));
+        let on: Vec<_> = faults.on().iter().map(|fault| format!("{fault}\n")).collect();
+        Outcome::done(if on.is_empty() { "no fault is on\n".to_owned() } else { on.concat() })
     }
 
     async fn audit(&self) -> Outcome {

@@ -32,6 +32,8 @@ pub(super) struct Offer {
 /// An answer to a customer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
+    /// When it came, from the beginning of the load.
+    pub(super) at: Duration,
     /// From the request until it came.
     pub(super) took: Duration,
     pub(super) status: u16,
@@ -132,6 +134,7 @@ async fn ask_on(offer: Offer, start: Instant, next: Arc<AtomicU64>) -> std::io::
         match answered.await {
             Ok(status) => {
                 answers.all.push(Answer {
+                    at: start.elapsed(),
                     took: asked.elapsed(),
                     status,
                     has_retry_after: load::header(&answer, b"retry-after").is_some(),
@@ -155,7 +158,12 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, millis: u64) -> Answer {
-        Answer { took: Duration::from_millis(millis), status, has_retry_after: status == 503 }
+        Answer {
+            at: Duration::ZERO,
+            took: Duration::from_millis(millis),
+            status,
+            has_retry_after: status == 503,
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod asked;
 mod body;
 #[cfg(feature = "client")]
 pub mod client;
+mod come_back;
 mod conditional;
 mod deadline;
 mod documents;

@@ -15,10 +15,12 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http_body::Body as _;
+use platform_resilience::Pressure;
 use tokio::time::{Sleep, sleep_until};
 use tower::{Layer, Service};
 
 use crate::Problem;
+use crate::come_back::ComeBack;
 use crate::deadline::{Deadline, time_for};
 use crate::failures;
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -31,33 +33,64 @@ const NEVER_LIMITED: &str = "/actuator";
 pub struct Limits {
     /// How many requests are served at once; one more is refused at once, before its body is read. Default 1024.
     pub in_flight: usize,
+    /// How many of them may be writes, which follows from how long writes take. None: as many as there are places.
+    pub pressure: Option<Pressure>,
     /// After so long a request is answered with 504: what it asked for may still happen. Sooner where the request
     /// says so with [`REQUEST_DEADLINE`](crate::REQUEST_DEADLINE). Default 10 s.
     pub deadline: Duration,
-    /// The `Retry-After` of a request that is refused, in seconds. Default 1.
+    /// The `Retry-After` of a request that is refused, in seconds, at least; it grows with how many are refused for each
+    /// that is served. Default 1.
     pub retry_after: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { in_flight: 1024, deadline: Duration::from_secs(10), retry_after: 1 }
+        Self { in_flight: 1024, pressure: None, deadline: Duration::from_secs(10), retry_after: 1 }
     }
 }
 
 /// How many requests are being served now.
 #[derive(Clone, Debug, Default)]
-pub struct InFlight(Arc<AtomicUsize>);
+pub struct InFlight(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicUsize,
+    writes: AtomicUsize,
+}
 
 impl InFlight {
     /// The number.
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.all.load(Ordering::Relaxed)
     }
 
-    fn enter(&self, max: usize) -> Option<Place> {
-        let place = Place(Arc::clone(&self.0));
-        // Counted first and given back when refused: two requests cannot both take the last place.
-        (self.0.fetch_add(1, Ordering::Relaxed) < max).then_some(place)
+    fn add(&self, is_write: bool) {
+        self.0.all.fetch_add(1, Ordering::Relaxed);
+        self.0.writes.fetch_add(usize::from(is_write), Ordering::Relaxed);
+    }
+
+    fn take(&self, is_write: bool) {
+        self.0.all.fetch_sub(1, Ordering::Relaxed);
+        self.0.writes.fetch_sub(usize::from(is_write), Ordering::Relaxed);
+    }
+
+    fn enter(&self, is_write: bool) -> Place {
+        self.add(is_write);
+        Place { in_flight: self.clone(), is_write }
+    }
+}
+
+impl Limits {
+    /// Whether all who are there may be there. Asked when one more has been counted, and gives his place back where he
+    /// may not: so of two, not both take the last place.
+    fn admits(&self, place: &Place) -> bool {
+        let Counts { all, writes } = &*place.in_flight.0;
+        all.load(Ordering::Relaxed) <= self.in_flight
+            && match &self.pressure {
+                Some(pressure) if place.is_write => pressure.admits(writes.load(Ordering::Relaxed)),
+                _ => true,
+            }
     }
 }
 
@@ -65,6 +98,7 @@ impl InFlight {
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     in_flight: InFlight,
+    is_write: bool,
     max: usize,
     retry_after: u32,
     outer: Option<Box<Self>>,
@@ -73,16 +107,14 @@ pub(crate) struct Seat {
 impl Seat {
     /// Gives the place to others until what is returned has come back, or is dropped.
     pub(crate) fn leave(&self) -> Outside<'_> {
-        self.each(|counter| {
-            counter.fetch_sub(1, Ordering::Relaxed);
-        });
+        self.each(InFlight::take);
         Outside(self)
     }
 
-    fn each(&self, mut change: impl FnMut(&AtomicUsize)) {
+    fn each(&self, change: impl Fn(&InFlight, bool)) {
         let mut seat = Some(self);
         while let Some(this) = seat {
-            change(&this.in_flight.0);
+            change(&this.in_flight, this.is_write);
             seat = this.outer.as_deref();
         }
     }
@@ -102,19 +134,20 @@ impl Outside<'_> {
 
 impl Drop for Outside<'_> {
     fn drop(&mut self) {
-        self.0.each(|counter| {
-            counter.fetch_add(1, Ordering::Relaxed);
-        });
+        self.0.each(InFlight::add);
     }
 }
 
 /// Held while a request is served.
 #[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
+struct Place {
+    in_flight: InFlight,
+    is_write: bool,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.take(self.is_write);
     }
 }
 
@@ -143,6 +176,11 @@ impl Requests {
         self.unavailable.load(Ordering::Relaxed)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> u64 {
+        self.by_class.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     fn count(&self, status: StatusCode, is_refused: bool) {
         if let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -158,7 +196,13 @@ impl<S> Layer<S> for Limits {
     type Service = Limited<S>;
 
     fn layer(&self, inner: S) -> Limited<S> {
-        Limited { inner, limits: self.clone(), in_flight: InFlight::default(), requests: Arc::default() }
+        Limited {
+            inner,
+            limits: self.clone(),
+            in_flight: InFlight::default(),
+            requests: Arc::default(),
+            come_back: Arc::default(),
+        }
     }
 }
 
@@ -169,6 +213,7 @@ pub struct Limited<S> {
     limits: Limits,
     in_flight: InFlight,
     requests: Arc<Requests>,
+    come_back: Arc<ComeBack>,
 }
 
 impl<S> Limited<S> {
@@ -184,10 +229,11 @@ impl<S> Limited<S> {
 }
 
 impl<S> Limited<S> {
-    fn seat(&self, request: &mut Request) {
+    fn seat(&self, request: &mut Request, is_write: bool) {
         let Limits { in_flight: max, retry_after, .. } = self.limits;
         let outer = request.extensions_mut().remove::<Seat>().map(Box::new);
-        request.extensions_mut().insert(Seat { in_flight: self.in_flight.clone(), max, retry_after, outer });
+        let in_flight = self.in_flight.clone();
+        request.extensions_mut().insert(Seat { in_flight, is_write, max, retry_after, outer });
     }
 }
 
@@ -207,18 +253,20 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let id = RequestId::of(request.headers());
         let limited = !request.uri().path().starts_with(NEVER_LIMITED);
-        let place = if limited { self.in_flight.enter(self.limits.in_flight) } else { None };
+        let is_write = !request.method().is_safe();
+        let place = limited.then(|| self.in_flight.enter(is_write)).filter(|place| self.limits.admits(place));
         let refused = limited && place.is_none();
         let deadline = Deadline::after(time_for(request.headers(), self.limits.deadline));
         let inner = (!refused).then(|| {
             request.extensions_mut().insert(id.clone());
             request.extensions_mut().insert(deadline);
             if place.is_some() && !request.body().is_end_stream() {
-                self.seat(&mut request);
+                self.seat(&mut request, is_write);
             }
             self.inner.call(request)
         });
-        let retry_after = self.limits.retry_after;
+        let retry_after =
+            if refused { self.come_back.after(self.limits.retry_after, &self.requests) } else { 0 };
         let requests = limited.then(|| Arc::clone(&self.requests));
         Running { inner, id, place, deadline, retry_after, requests, timer: None }
     }
@@ -232,6 +280,7 @@ pub struct Running<F> {
     id: RequestId,
     place: Option<Place>,
     deadline: Deadline,
+    /// Of one that is refused.
     retry_after: u32,
     /// `None`: it is not counted.
     requests: Option<Arc<Requests>>,

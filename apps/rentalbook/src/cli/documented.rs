@@ -34,7 +34,12 @@ fn options(command: &Command) -> impl Iterator<Item = &Arg> {
 fn row(arg: &Arg) -> (String, String) {
     let name = arg.get_long().unwrap_or_default().to_owned();
     let env = arg.get_env().and_then(|env| env.to_str()).unwrap_or_default();
-    let unit = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let takes_a_value = arg.get_action().takes_values();
+    let unit = arg
+        .get_value_names()
+        .filter(|_| takes_a_value)
+        .and_then(|names| names.first())
+        .map(ToString::to_string);
     let defaults: Vec<_> = arg.get_default_values().iter().filter_map(|value| value.to_str()).collect();
     let default = match (name.as_str(), defaults.join(",")) {
         ("port", _) => "that of the service".to_owned(),

@@ -8,6 +8,8 @@ use gateway::OriginError;
 use platform_http::TrustedPeers;
 use rent::domain::Customer;
 
+use crate::faults::Fault;
+
 /// Settings of the library on one machine.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Library")]
@@ -53,6 +55,11 @@ pub struct ServerArgs {
     #[arg(long, env = "RENTALBOOK_MAX_IN_FLIGHT", default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: u32,
 
+    /// A write to the service's store that takes longer, in milliseconds, has waited behind others: where all of them
+    /// do, fewer writes are taken on at once, never less than 64, and further ones are asked to come back.
+    #[arg(long, env = "RENTALBOOK_SHED_ABOVE_MS", default_value_t = 25, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub shed_above_ms: u64,
+
     /// Longest time that a request may take, in milliseconds.
     #[arg(long, env = "RENTALBOOK_REQUEST_DEADLINE_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub request_deadline_ms: u64,
@@ -62,6 +69,15 @@ pub struct ServerArgs {
     /// of its own the gateways. None by default.
     #[arg(long, env = "RENTALBOOK_TRUSTED_PROXIES", value_delimiter = ',', value_name = "PROXIES")]
     pub trusted_proxies: Vec<TrustedPeers>,
+
+    /// That this is a drill: faults may be switched on, here and with `tools fault`. Never where somebody relies on it.
+    #[arg(long, env = "RENTALBOOK_DRILLS")]
+    pub drills: bool,
+
+    /// Faults that are switched on from the beginning, in a drill only, separated by commas: `rent.delay=800ms..1100ms`,
+    /// `rent.fail=10%`, `bus.delay=50ms`, `store.delay=1ms`, `store.full=on`.
+    #[arg(long, env = "RENTALBOOK_FAULT", value_delimiter = ',', requires = "drills", value_name = "FAULTS")]
+    pub fault: Vec<Fault>,
 }
 
 /// The ports of the five services in one process.
@@ -98,6 +114,32 @@ pub struct OrderArgs {
     /// Longest time that rent may take to answer, in milliseconds.
     #[arg(long, env = "RENTALBOOK_RENT_DEADLINE_MS", default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub rent_deadline_ms: u64,
+
+    /// Share of that time after which an answer, although it is taken, counts as a failure for the breaker, in percent.
+    #[arg(long, env = "RENTALBOOK_RENT_SLOW_PERCENT", default_value_t = 80, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub rent_slow_percent: u8,
+
+    /// How many of the last questions to rent the breaker looks at. In one process, one question is for up to 256
+    /// orders.
+    #[arg(long, env = "RENTALBOOK_RENT_BREAKER_CALLS", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rent_breaker_calls: u32,
+
+    /// How many of these, in percent, have to fail for the breaker to open: rent is not asked then, and orders wait or
+    /// are refused at once.
+    #[arg(long, env = "RENTALBOOK_RENT_BREAKER_PERCENT", default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub rent_breaker_percent: u8,
+
+    /// How long rent is not asked, in milliseconds. Then a few questions show whether it is back.
+    #[arg(long, env = "RENTALBOOK_RENT_BREAKER_OPEN_MS", default_value_t = 5000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub rent_breaker_open_ms: u64,
+
+    /// How many questions those are.
+    #[arg(long, env = "RENTALBOOK_RENT_BREAKER_TRIALS", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rent_breaker_trials: u32,
+
+    /// Most questions to rent that are under way at once. One more is not asked, and does not wait for its turn.
+    #[arg(long, env = "RENTALBOOK_RENT_MAX_CALLS", default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rent_max_calls: u32,
 
     /// Most orders that wait for their confirmation; beyond it further ones are asked to come back.
     #[arg(long, env = "RENTALBOOK_MAX_PENDING", default_value_t = 1_000_000, value_name = "N")]

@@ -3,6 +3,8 @@
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Fault;
+
 /// The tools.
 #[derive(Clone, Debug, Subcommand, Serialize, Deserialize)]
 pub enum Tool {
@@ -25,6 +27,13 @@ pub enum Tool {
     },
     /// Build the customers' view again from the topic, beside the live one, and swap them.
     RebuildView,
+    /// Switch faults of a running library that was started for drills (`--drills`), and list those that are on.
+    Fault {
+        /// Such as `rent.delay=800ms..1100ms`, `rent.fail=10%`, `bus.delay=50ms`, `store.delay=1ms`, `store.full=on`;
+        /// each of them `=off`.
+        #[arg(value_name = "FAULT")]
+        faults: Vec<Fault>,
+    },
     /// Dead letters: events that a service could not handle and never will without help.
     #[command(subcommand)]
     Dlq(Dlq),

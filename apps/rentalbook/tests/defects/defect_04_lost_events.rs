@@ -29,6 +29,7 @@ async fn commit_an_order(stores: &Stores, item: &str) -> i64 {
         customer: None,
         idempotency_key: None,
         correlation_id: None,
+        answer_by: None,
     };
     orders.place_order(command).await.expect("placed").id.0
 }

@@ -43,7 +43,7 @@ async fn metrics_tell_what_has_happened() {
     assert_eq!(of(Order, "rentalbook_http_requests_total{status=\"4xx\"}").await, 1.0);
     assert_eq!(of(Gateway, "rentalbook_http_requests_total{status=\"2xx\"}").await, 10.0);
     assert_eq!(of(Order, "rentalbook_orders_pending").await, 0.0);
-    assert_eq!(of(Order, "rentalbook_rent_breaker_open").await, 0.0);
+    assert_eq!(of(Order, "rentalbook_rent_breaker_state").await, 0.0);
     for (service, group) in [(Order, "order"), (Rent, "rent"), (Delivery, "delivery"), (Mypage, "mypage")] {
         let labels = format!("{{group=\"{group}\"}}");
         assert_eq!(of(service, &format!("rentalbook_consumer_lag_records{labels}")).await, 0.0);
@@ -64,10 +64,10 @@ async fn metrics_tell_what_has_happened() {
         assert_eq!(scene.request_book(&format!("later {n}")).await.status, 202);
     }
     assert_eq!(of(Order, "rentalbook_orders_pending").await, 30.0);
-    assert_eq!(of(Order, "rentalbook_rent_breaker_open").await, 1.0);
+    assert_eq!(of(Order, "rentalbook_rent_breaker_state").await, 1.0);
     scene.start(Rent).await;
     scene.until("all are confirmed", async || of(Order, "rentalbook_orders_pending").await == 0.0).await;
-    assert_eq!(of(Order, "rentalbook_rent_breaker_open").await, 0.0);
+    assert_eq!(of(Order, "rentalbook_rent_breaker_state").await, 0.0);
 
     scene.publish([(Some(1), POISON)]).await;
     scene

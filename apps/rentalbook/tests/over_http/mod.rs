@@ -38,6 +38,7 @@ async fn our_rent_answers_over_http_what_it_answers_in_the_same_process() {
         customer: Customer::parse(customer),
         correlation_id: Some("c-1".into()),
         repeated: false,
+        answer_by: None,
     };
     let again = |question| AskRent { repeated: true, ..question };
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     OnRentUnavailable, Orders,
     ports::{AskRent, RentAnswer, Said, Save, Unavailable},
@@ -17,11 +19,12 @@ pub(super) struct CallOutcome {
 }
 
 impl Orders {
-    /// Asks rent once and commits the consequence.
+    /// Asks rent once, whose answer is of use until then, and commits the consequence.
     pub(super) async fn ask_rent(
         &self,
         order: Order,
         correlation_id: Option<Arc<str>>,
+        answer_by: Option<Instant>,
         repeated: bool,
     ) -> Result<CallOutcome, Unavailable> {
         let ask = AskRent {
@@ -29,6 +32,7 @@ impl Orders {
             customer: order.customer.clone(),
             correlation_id: correlation_id.clone(),
             repeated,
+            answer_by,
         };
         let answer = self.rent.confirm(ask).await;
         self.note_silence(&order, &answer);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -42,14 +42,18 @@ impl Orders {
         Self { first_calls: Some(waiting), ..self }
     }
 
-    /// Asks rent once for an order that has just been placed.
+    /// Asks rent once for an order that has just been placed, and waits for it until then.
     pub(super) async fn first_call(
         &self,
         pending: Order,
         correlation_id: Option<Arc<str>>,
+        until: Option<Instant>,
     ) -> Result<Order, Unavailable> {
-        let Some(first_calls) = &self.first_calls else {
-            return Ok(self.ask_rent(pending, correlation_id, false).await?.order);
+        // Who has less time than usual would have to be late with the others.
+        let waits =
+            |until: Instant| until.saturating_duration_since(Instant::now()) >= self.policy.call_deadline;
+        let Some(first_calls) = self.first_calls.as_ref().filter(|_| until.is_none_or(waits)) else {
+            return Ok(self.ask_rent(pending, correlation_id, until, false).await?.order);
         };
         let (reply, answer) = oneshot::channel();
         let gone = |_| Unavailable("the calls to rent have ended".to_owned());
@@ -75,6 +79,7 @@ impl Orders {
             customer: call.pending.customer.clone(),
             correlation_id: call.correlation_id.clone(),
             repeated: false,
+            answer_by: None,
         });
         let answers = self.rent.confirm_all(asks.collect()).await;
         let (mut changes, mut replies) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));

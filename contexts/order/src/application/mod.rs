@@ -39,6 +39,8 @@ pub struct Policy {
     pub max_pending: u64,
     /// How long a request may wait for its order to be durable. Then it is refused, and the order with it.
     pub store_deadline: Duration,
+    /// How long a call to rent may take. A request that has less time than that is not gathered with others.
+    pub call_deadline: Duration,
 }
 
 impl Default for Policy {
@@ -47,6 +49,7 @@ impl Default for Policy {
             on_rent_unavailable: OnRentUnavailable::Defer,
             max_pending: 1_000_000,
             store_deadline: Duration::from_secs(5),
+            call_deadline: Duration::from_secs(1),
         }
     }
 }

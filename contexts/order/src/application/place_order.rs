@@ -1,6 +1,8 @@
 //! Place an order: commit it as `Pending`, ask rent, answer from what is committed then.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
 
 use super::{
     Orders,
@@ -19,6 +21,8 @@ pub struct PlaceOrder {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The request that caused it.
     pub correlation_id: Option<Arc<str>>,
+    /// When whoever asks does not wait for the answer any longer.
+    pub answer_by: Option<Instant>,
 }
 
 /// Why no order was placed. There is no row, or none that binds anything.
@@ -35,6 +39,9 @@ pub enum PlaceError {
     Unavailable(#[from] Unavailable),
 }
 
+/// What has to be left of the time for a request when rent has answered, or has not.
+const TO_COMMIT_AND_ANSWER: Duration = Duration::from_millis(100);
+
 impl Orders {
     /// Places an order and returns it as it is committed when its own call to rent is over.
     ///
@@ -49,7 +56,7 @@ impl Orders {
                 return Err(PlaceError::TooManyPending);
             }
             if let Some(pending) = self.commit_pending(&command).await? {
-                return Ok(self.confirm_placed(pending, command.correlation_id).await);
+                return Ok(self.confirm_placed(pending, command).await);
             }
             // Somebody else has just used the key, or taken the last place: now that is seen.
         }
@@ -85,7 +92,7 @@ impl Orders {
             revocation: Some(revocation.clone()),
             redoable: false,
         });
-        let saved = match tokio::time::timeout(self.policy.store_deadline, &mut saving).await {
+        let saved = match timeout(self.policy.store_deadline, &mut saving).await {
             Ok(saved) => saved?,
             Err(_late) if revocation.revoke() => {
                 let reason = "the order could not be stored in time".to_owned();
@@ -99,8 +106,9 @@ impl Orders {
 
     /// From here on the order exists: whatever fails now, it is answered as it is known to be committed, and the
     /// resume worker sees to the rest.
-    async fn confirm_placed(&self, pending: Order, correlation_id: Option<Arc<str>>) -> Order {
-        match self.first_call(pending.clone(), correlation_id).await {
+    async fn confirm_placed(&self, pending: Order, command: PlaceOrder) -> Order {
+        let until = command.answer_by.map(|by| by.checked_sub(TO_COMMIT_AND_ANSWER).unwrap_or(by));
+        match self.first_call(pending.clone(), command.correlation_id, until).await {
             Ok(order) => order,
             Err(error) => {
                 tracing::warn!(order = pending.id.0, %error, "the answer of rent could not be stored, resuming later");

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::domain::{Customer, Fact, IdempotencyKey, Moment, Order, OrderId, Version};
 
@@ -200,6 +201,8 @@ pub struct AskRent {
     /// Whether an earlier call for this order may have reached rent: a rent that would make a second one is asked
     /// first what it has.
     pub repeated: bool,
+    /// When an answer is of no use any more, if that is before the deadline that is set for every question.
+    pub answer_by: Option<Instant>,
 }
 
 /// What rent answered.

@@ -123,6 +123,6 @@ impl Orders {
     async fn resume(&self, order: crate::domain::Order) -> Result<bool, Unavailable> {
         let correlation_id: Arc<str> = format!("resume-{}", order.id.0).into();
         // Whether its own call got as far as rent, nobody knows any more.
-        Ok(self.ask_rent(order, Some(correlation_id), true).await?.rent_answered)
+        Ok(self.ask_rent(order, Some(correlation_id), None, true).await?.rent_answered)
     }
 }

@@ -154,6 +154,7 @@ fn a_question() -> AskRent {
         customer: Customer::parse("김독자"),
         correlation_id: Some("c-1".into()),
         repeated: false,
+        answer_by: None,
     }
 }
 
@@ -329,7 +330,7 @@ async fn the_worker_finds_the_rent_of_an_order_whose_answer_was_lost() {
     let desk = HttpRent::new(client(address), Duration::from_secs(10));
     let desk = GuardedDesk::new(
         Arc::new(desk),
-        Guard::new(GuardConfig { deadline: Duration::from_secs(10), ..GuardConfig::default() }),
+        Guard::new("rent", GuardConfig { deadline: Duration::from_secs(10), ..GuardConfig::default() }),
     );
     let store = MemoryOrders::default();
     let orders = orders_with(store.clone(), desk, policy(Defer));

@@ -115,8 +115,10 @@ async fn a_slow_rent_is_given_up_at_the_deadline() {
     for (on_rent_unavailable, state) in [(Defer, OrderState::Pending), (Reject, UNAVAILABLE)] {
         let (store, desk) = (MemoryOrders::default(), Desk::answering(RentAnswer::Confirmed));
         desk.does(|_| std::future::pending());
-        let guard =
-            Guard::new(GuardConfig { deadline: Duration::from_millis(700), ..GuardConfig::default() });
+        let guard = Guard::new(
+            "rent",
+            GuardConfig { deadline: Duration::from_millis(700), ..GuardConfig::default() },
+        );
         let guarded = GuardedDesk::new(Arc::new(desk), guard);
         let orders = orders_with(store.clone(), guarded, policy(on_rent_unavailable));
         let asked_at = Instant::now();
@@ -129,7 +131,7 @@ async fn a_slow_rent_is_given_up_at_the_deadline() {
 async fn a_rent_that_fails_too_often_is_not_asked_for_a_while() {
     let (store, desk) = (MemoryOrders::default(), Desk::answering(away()));
     let config = GuardConfig { window: 4, failure_rate: 0.5, ..GuardConfig::default() };
-    let guarded = GuardedDesk::new(Arc::new(desk.clone()), Guard::new(config));
+    let guarded = GuardedDesk::new(Arc::new(desk.clone()), Guard::new("rent", config));
     let orders = orders_with(store.clone(), guarded, policy(Defer));
     for _ in 0..20 {
         assert_eq!(place(&orders).await.state, OrderState::Pending);
@@ -141,7 +143,7 @@ async fn a_rent_that_fails_too_often_is_not_asked_for_a_while() {
 async fn a_refusal_of_rent_is_an_answer_and_opens_no_breaker() {
     let (store, desk) = (MemoryOrders::default(), Desk::answering(refused()));
     let config = GuardConfig { window: 4, failure_rate: 0.5, ..GuardConfig::default() };
-    let guarded = GuardedDesk::new(Arc::new(desk.clone()), Guard::new(config));
+    let guarded = GuardedDesk::new(Arc::new(desk.clone()), Guard::new("rent", config));
     let orders = orders_with(store.clone(), guarded, policy(Defer));
     for _ in 0..20 {
         assert_eq!(place(&orders).await.state, by_rule());

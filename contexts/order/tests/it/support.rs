@@ -276,6 +276,7 @@ pub(crate) fn a_placement() -> PlaceOrder {
         customer: Customer::parse("kim"),
         idempotency_key: None,
         correlation_id: Some("c-1".into()),
+        answer_by: None,
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode};
+use platform_resilience::jittered;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::endpoint::{Endpoint, Failure, ReplicaState, Take};
-use super::replicas::jittered;
 
 /// What is asked.
 const READINESS: &str = "/actuator/health/readiness";

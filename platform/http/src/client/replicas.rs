@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use platform_resilience::jittered;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -188,11 +189,4 @@ impl Register {
         let known = self.by_origin.lock()[place].clone().unwrap_or_default();
         self.enter(place, known);
     }
-}
-
-/// Between four fifths and six fifths of it, so that many processes do not do the same at the same moment.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    // Each state has keys of its own: as random as this needs to be.
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.8 + 0.4 * (random as f64 / u64::MAX as f64))
 }

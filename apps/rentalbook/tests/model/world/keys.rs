@@ -23,6 +23,7 @@ impl Wish {
             customer: if self.suspended { Customer::parse("suspended") } else { None },
             idempotency_key: self.key.map(|key| IdempotencyKey::parse(&key.to_string()).expect("a key")),
             correlation_id: None,
+            answer_by: None,
         }
     }
 

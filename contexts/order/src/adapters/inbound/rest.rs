@@ -11,8 +11,8 @@ use axum::{
 };
 use contracts::Timestamp;
 use platform_http::{
-    Asked, FieldPatch, Id, Methods, Object, Page, Problem, RawBody, Representation, RequestId, Resource,
-    TRIES, parse_patch, routes,
+    Asked, Deadline, FieldPatch, Id, Methods, Object, Page, Problem, RawBody, Representation, RequestId,
+    Resource, TRIES, parse_patch, routes,
 };
 use serde::Serialize;
 
@@ -156,6 +156,7 @@ async fn head_order(State(orders): State<Orders>, Id(id): Id, asked: Asked) -> R
 async fn place_order(
     State(orders): State<Orders>,
     request_id: Option<Extension<RequestId>>,
+    deadline: Option<Extension<Deadline>>,
     headers: HeaderMap,
     asked: Asked,
     body: Object,
@@ -165,6 +166,7 @@ async fn place_order(
         customer: read_customer(&body)?,
         idempotency_key: read_idempotency_key(&headers)?,
         correlation_id: correlation_id(&request_id),
+        answer_by: deadline.map(|Extension(Deadline(answer_by))| answer_by),
     };
     check_wished_status(&body)?;
     let order = orders.place_order(command).await.map_err(|error| match error {

@@ -24,6 +24,7 @@ impl GuardedDesk {
 #[async_trait]
 impl RentDesk for GuardedDesk {
     async fn confirm(&self, ask: AskRent) -> RentAnswer {
+        let until = ask.answer_by;
         // Only rent's silence counts against it: a refusal is an answer.
         let call = async {
             match self.desk.confirm(ask).await {
@@ -31,10 +32,10 @@ impl RentDesk for GuardedDesk {
                 answer @ (RentAnswer::Confirmed | RentAnswer::Refused(_)) => Ok(answer),
             }
         };
-        self.guard.call(call).await.unwrap_or_else(|error| RentAnswer::Unavailable(reason(error)))
+        self.guard.call(until, call).await.unwrap_or_else(|error| RentAnswer::Unavailable(reason(error)))
     }
 
-    /// One call: it is rent's silence to all of them that counts.
+    /// One call: it is rent's silence to all of them that counts. Who has less time than others has to ask alone.
     async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
         let count = asks.len();
         let call = async {
@@ -49,7 +50,7 @@ impl RentDesk for GuardedDesk {
             }
         };
         self.guard
-            .call(call)
+            .call(None, call)
             .await
             .unwrap_or_else(|error| vec![RentAnswer::Unavailable(reason(error)); count])
     }
@@ -59,6 +60,7 @@ fn reason(error: CallError<String>) -> String {
     match error {
         CallError::Failed(reason) => reason,
         CallError::Late => "rent did not answer in time".to_owned(),
+        CallError::Full => "too many questions to rent are under way".to_owned(),
         CallError::Open => "rent failed too often, it is given a rest".to_owned(),
     }
 }
