@@ -21,16 +21,19 @@ const ROUNDS: usize = 5;
 /// How many requests a second are turned away, against a bare server that turns all of them away.
 pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let library = Drilled::start(options, &FULL).await?;
-    let mut waiting = TcpStream::connect(library::order()).await?;
     let mut request = Vec::new();
     post_orders()(0, &mut request);
-    waiting.write_all(&request).await?;
+    // Whoever only looks may have the place first.
+    let mut waiting = Vec::new();
     let refused = loop {
+        let mut customer = TcpStream::connect(library::order()).await?;
+        customer.write_all(&request).await?;
+        waiting.push(customer);
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let (status, body) = load::get(library::order(), "/orders").await?;
         if status == 503 {
             break body;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     };
     let bare = Baseline::start_refusing(&refused).await?;
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());

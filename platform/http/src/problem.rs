@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// What every `type` starts with; the rest is the slug. Clients compare it, so a slug never changes.
@@ -238,6 +239,12 @@ impl Problem {
     }
 
     fn to_json(&self) -> Vec<u8> {
+        // As nearly all are, and all that have to be made by the ten thousand.
+        if self.0.members.is_empty() {
+            let Inner { slug, status, title, detail, .. } = &*self.0;
+            let plain = Plain { detail, status: status.as_u16(), title, kind: Kind(slug) };
+            return serde_json::to_vec(&plain).unwrap_or_default();
+        }
         let mut all = Map::new();
         all.insert("type".to_owned(), format!("{TYPE_PREFIX}{}", self.0.slug).into());
         all.insert("title".to_owned(), self.0.title.into());
@@ -248,6 +255,25 @@ impl Problem {
             all.entry(name.clone()).or_insert_with(|| value.clone());
         }
         Value::Object(all).to_string().into_bytes()
+    }
+}
+
+/// A problem without members of its own, in the order in which the others are.
+#[derive(Serialize)]
+struct Plain<'p> {
+    detail: &'p str,
+    status: u16,
+    title: &'p str,
+    #[serde(rename = "type")]
+    kind: Kind<'p>,
+}
+
+/// The end of a `type`.
+struct Kind<'p>(&'p str);
+
+impl Serialize for Kind<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{TYPE_PREFIX}{}", self.0))
     }
 }
 

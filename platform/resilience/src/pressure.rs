@@ -31,7 +31,7 @@ impl Default for PressureConfig {
 }
 
 /// How long writes are looked at before the bound changes.
-const WINDOW: Duration = Duration::from_millis(50);
+const WINDOW: Duration = Duration::from_millis(20);
 
 /// The bound of what a service takes on at once. It follows from how long writes take (Little's law: as many may be
 /// there as are done within the target), measured by the shortest one of a [`WINDOW`], because a burst makes some writes

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use contracts::WireClock;
 use gateway::OriginError;
 use platform_http::TrustedPeers;
@@ -71,7 +71,7 @@ pub struct ServerArgs {
     pub trusted_proxies: Vec<TrustedPeers>,
 
     /// That this is a drill: faults may be switched on, here and with `tools fault`. Never where somebody relies on it.
-    #[arg(long, env = "RENTALBOOK_DRILLS")]
+    #[arg(long, env = "RENTALBOOK_DRILLS", value_parser = FalseyValueParser::new())]
     pub drills: bool,
 
     /// Faults that are switched on from the beginning, in a drill only, separated by commas: `rent.delay=800ms..1100ms`,

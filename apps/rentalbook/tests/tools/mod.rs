@@ -4,6 +4,7 @@ mod audit;
 mod breaches;
 mod dead_letters;
 mod doubled;
+mod faults;
 pub(crate) mod home;
 mod late_cancel;
 mod patience;

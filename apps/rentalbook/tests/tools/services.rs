@@ -47,7 +47,8 @@ async fn without_a_running_library_nothing_can_be_stopped_or_started() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_data_folder_every_tool_says_so() {
     let home = Home::new();
-    let tools: [&[&str]; 8] = [
+    let tools: [&[&str]; 9] = [
+        &["fault"],
         &["audit"],
         &["stop", "rent"],
         &["start", "rent"],
