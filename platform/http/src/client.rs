@@ -21,6 +21,7 @@ use axum::response::Response;
 use http::{Method, Request};
 use http_body::Body as _;
 use tokio::time::{Instant, timeout_at};
+use tower::retry::budget::{Budget as _, TpsBudget};
 
 pub use address::{AddressError, ServiceAddress};
 pub use endpoint::ReplicaState;
@@ -84,7 +85,18 @@ struct Inner {
     replicas: Replicas,
     /// Where the search for the least busy one begins, so that equals take turns.
     turn: AtomicUsize,
+    /// What may be sent again: where all replicas fail, requests are not multiplied by their number.
+    repeats: TpsBudget,
 }
+
+/// So long what was sent counts for what may be sent again.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// As many a second may always be sent again.
+const REPEATS_A_SECOND: u32 = 10;
+
+/// So much of what was sent may be sent again.
+const REPEATED: f32 = 0.1;
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,7 +114,11 @@ impl Client {
     /// The same with another way of resolving names.
     #[must_use]
     pub fn with_resolver(address: &ServiceAddress, config: &ClientConfig, resolver: &Resolver) -> Self {
-        Self(Arc::new(Inner { replicas: Replicas::of(address, config, resolver), turn: AtomicUsize::new(0) }))
+        Self(Arc::new(Inner {
+            replicas: Replicas::of(address, config, resolver),
+            turn: AtomicUsize::new(0),
+            repeats: TpsBudget::new(REMEMBERED, REPEATS_A_SECOND, REPEATED),
+        }))
     }
 
     /// Every address and how it is, in no sequence.
@@ -116,11 +132,13 @@ impl Client {
     /// have to be there by `deadline`.
     ///
     /// It is sent to another replica where this one cannot be reached. A request without a body that only reads is
-    /// also sent to another one where the connection breaks. Everything else is sent once at most.
+    /// also sent to another one where the connection breaks. Everything else is sent once at most; and all that is sent
+    /// again is not much more than a tenth of what is sent.
     pub async fn call(&self, mut request: Request<Body>, deadline: Instant) -> Result<Response, CallError> {
         let endpoints = self.endpoints(deadline).await;
         let may_repeat = only_reads(request.method()) && request.body().is_end_stream();
         let mut attempts = Attempts::default();
+        self.0.repeats.deposit();
         while let Some((endpoint, take)) = self.next(&endpoints, &mut attempts) {
             let copy = may_repeat.then(|| head_of(&request));
             let Ok(answered) = timeout_at(deadline, endpoint.ask(request, take, deadline)).await else {
@@ -132,6 +150,9 @@ impl Client {
                 Err(failure) => request = attempts.after(endpoint, failure, copy)?,
             }
             self.0.replicas.resolve_again();
+            if !self.0.repeats.withdraw() {
+                break;
+            }
         }
         Err(attempts.last.unwrap_or_else(|| CallError::NotSent("its name has no address".to_owned())))
     }

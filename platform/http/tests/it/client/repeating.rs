@@ -57,6 +57,20 @@ async fn a_get_whose_connection_breaks_is_sent_once_to_each_other_replica() {
 }
 
 #[tokio::test]
+async fn where_everybody_fails_requests_are_not_multiplied() {
+    const REQUESTS: u64 = 1_000;
+    let (first, at_first, _server) = a_server(cut).await;
+    let (second, at_second, _server) = a_server(cut).await;
+    let client = client_of(&[first, second]);
+    for _ in 0..REQUESTS {
+        ask(&client, a_get("/")).await.expect_err("both cut it");
+    }
+    let sent = at_first.load(Ordering::Relaxed) + at_second.load(Ordering::Relaxed);
+    assert!(sent > REQUESTS, "{sent}: some of them again");
+    assert!(sent <= REQUESTS + REQUESTS / 5 + 150, "{sent}: a tenth, and a hundred");
+}
+
+#[tokio::test]
 async fn a_post_whose_connection_breaks_is_never_sent_again() {
     let (first, at_first, _server) = a_server(cut).await;
     let (second, at_second, _server) = a_server(cut).await;
