@@ -6,13 +6,16 @@
 mod bodies;
 mod events;
 mod queries;
+mod settings;
 
 pub use bodies::{body, patch};
 pub use events::event;
 pub use queries::query;
+pub use settings::setting;
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check with its name: of the fuzz target, and of the folder of its corpus.
-pub const CHECKS: [(&str, Check); 4] = [("event", event), ("body", body), ("patch", patch), ("query", query)];
+pub const CHECKS: [(&str, Check); 5] =
+    [("event", event), ("body", body), ("patch", patch), ("query", query), ("setting", setting)];

@@ -94,8 +94,9 @@ async fn defect_14_what_cannot_be_served_is_asked_to_come_back() {
         );
         overloaded += usize::from(answer.text("type").ends_with(":overloaded"));
     }
+    // One of the places is for reads.
     assert!(
-        (1..=32).contains(&overloaded),
+        (1..=33).contains(&overloaded),
         "{overloaded} were refused at once, the others by rent's silence"
     );
     library.settle().await;

@@ -197,6 +197,8 @@ pub(super) const ADDED_KEYS: &[&str] = &[
     "/id",
     "/page",
     "/placedAt",
+    // How order's breaker is, in its health.
+    "/details",
 ];
 
 impl Deviation {
