@@ -297,7 +297,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let running = &mut *self;
         let answer = match running.inner.as_mut() {
-            None => Ok(Problem::overloaded(running.retry_after).into_response()),
+            None => Ok(Problem::overloaded_answer(running.retry_after)),
             Some(inner) => match poll_caught(inner, cx) {
                 Poll::Ready(Ok(answer)) => answer,
                 Poll::Ready(Err(panic)) => Ok(failures::panicked(&running.id, panic.as_ref())),

@@ -1,13 +1,18 @@
 //! What went wrong, as a client can read it (RFC 9457).
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// The media type.
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What every `type` starts with; the rest is the slug. Clients compare it, so a slug never changes.
 const TYPE_PREFIX: &str = "urn:rentalbook:problem:";
@@ -157,6 +162,21 @@ impl Problem {
             .with_retry_after(retry_after)
     }
 
+    /// [`Problem::overloaded`] as an answer. In a rush it is given by the ten thousand, so its body is made once.
+    pub(crate) fn overloaded_answer(retry_after: u32) -> Response {
+        static BODIES: [OnceLock<Bytes>; 64] = [const { OnceLock::new() }; 64];
+        let make = || Bytes::from(Self::overloaded(retry_after).to_json());
+        let body = match BODIES.get(retry_after as usize) {
+            Some(kept) => kept.get_or_init(make).clone(),
+            None => make(),
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        response
+    }
+
     /// 503: the page would have to be looked for in the whole collection, and so do too many others already.
     pub fn too_many_long_reads(retry_after: u32) -> Self {
         let detail = format!(
@@ -294,7 +314,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.to_json()));
         *response.status_mut() = self.0.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
         for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
         }
