@@ -4,12 +4,13 @@
 //! The real decisions and use cases of all contexts, on the stores' fakes, without threads or time, so that a
 //! failing case shrinks to the few steps that matter.
 
+mod simulation;
 mod world;
 
 use proptest::prelude::*;
 use rentalbook::audit::Report;
 
-use world::{Call, Setting, Wish, World};
+use world::{Call, Death, Defect, Setting, Wish, World};
 
 /// What can happen. Numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ enum Step {
     Publish { publisher: usize, at_most: usize },
     Consume { group: usize, at_most: usize, commits: bool },
     Resume { call: Call },
+    Die(Death),
+    PublishAgain { publisher: usize, back: usize },
 }
 
 fn a_call() -> impl Strategy<Value = Call> {
@@ -58,6 +61,8 @@ fn a_step() -> impl Strategy<Value = Step> {
         6 => (0..4_usize, 1..5_usize, prop::bool::weighted(0.7))
             .prop_map(|(group, at_most, commits)| Step::Consume { group, at_most, commits }),
         1 => a_call().prop_map(|call| Step::Resume { call }),
+        1 => (0..4_usize, any::<bool>()).prop_map(|(writes, after)| Step::Die(Death { writes, after })),
+        1 => (0..3_usize, 1..4_usize).prop_map(|(publisher, back)| Step::PublishAgain { publisher, back }),
     ]
 }
 
@@ -69,6 +74,8 @@ async fn happen(world: &mut World, step: Step) {
         Step::Publish { publisher, at_most } => world.publish(publisher, at_most).await,
         Step::Consume { group, at_most, commits } => world.consume(group, at_most, commits).await,
         Step::Resume { call } => world.resume(call).await,
+        Step::Die(death) => world.die(death),
+        Step::PublishAgain { publisher, back } => world.forget_published(publisher, back),
     }
 }
 
@@ -139,7 +146,7 @@ fn the_model_can_fail_where_an_event_is_lost() {
 
 #[test]
 fn the_model_can_fail_where_a_key_is_forgotten() {
-    let forgetful = Setting { forgets_keys: true, ..Setting::default() };
+    let forgetful = Setting { defect: Some(Defect::ForgetsKeys), ..Setting::default() };
     let one = a_request(Some(1), 1);
     let together = Step::Place { call: Call::Answered, wishes: vec![one.clone(), one.clone()] };
     let alone = || Step::Place { call: Call::Answered, wishes: vec![one.clone()] };

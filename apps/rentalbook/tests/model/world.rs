@@ -41,7 +41,8 @@ use rentalbook::{
 use tokio::time::timeout;
 
 pub(super) use keys::Wish;
-use store::Yielding;
+pub(super) use store::Death;
+use store::{Fate, Yielding};
 
 const GROUPS: [&str; 4] = contracts::GROUPS;
 
@@ -152,7 +153,21 @@ struct Promise {
     /// The first request's answer, and those of its repeats.
     answered: Vec<OrderState>,
     cancel_accepted: bool,
+    cancel_unanswered: bool,
     handed_over: bool,
+}
+
+/// A defect that is planted: what is wrong between the parts, whose decisions are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Defect {
+    /// The store forgets which order an Idempotency-Key is of.
+    ForgetsKeys,
+    /// A relay that publishes several events leaves the last one out.
+    LosesAnEvent,
+    /// A consumer commits its position before it has handled the batch, and dies between the two.
+    CommitsFirst,
+    /// Nobody resumes what is pending.
+    ForgetsPending,
 }
 
 /// How a library is set up.
@@ -162,8 +177,7 @@ pub(super) struct Setting {
     pub(super) rejects: bool,
     /// Whether orders that are placed together ask rent together.
     pub(super) gathers: bool,
-    /// A planted defect: the store forgets which order an Idempotency-Key is of.
-    pub(super) forgets_keys: bool,
+    pub(super) defect: Option<Defect>,
 }
 
 pub(super) struct World {
@@ -174,6 +188,8 @@ pub(super) struct World {
     view: Arc<MemoryView>,
     bus: MemoryBus,
     orders: Orders,
+    /// Of the process that has the orders.
+    fate: Fate,
     deliveries: Deliveries,
     network: Arc<Network>,
     handlers: [Arc<dyn Handler>; 4],
@@ -197,7 +213,9 @@ impl World {
         let on_rent_unavailable =
             if setting.rejects { OnRentUnavailable::Reject } else { OnRentUnavailable::Defer };
         let policy = Policy { on_rent_unavailable, ..Policy::default() };
-        let store = Yielding { store: order_store.clone(), forgets_keys: setting.forgets_keys };
+        let fate = Fate::default();
+        let forgets_keys = setting.defect == Some(Defect::ForgetsKeys);
+        let store = Yielding { store: order_store.clone(), fate: fate.clone(), forgets_keys };
         let orders = Orders::new(Arc::new(store), network.clone(), clock, policy);
         let orders = if setting.gathers { orders.with_gathered_calls() } else { orders };
         let handlers: [Arc<dyn Handler>; 4] = [
@@ -214,6 +232,7 @@ impl World {
             view,
             bus: MemoryBus::default(),
             orders,
+            fate,
             deliveries,
             network,
             handlers,
@@ -233,7 +252,7 @@ impl World {
         });
         let answers: Vec<_> = join_all(placing).await.into_iter().map(Result::ok).collect();
         let after = self.all_orders().await;
-        self.broken.extend(keys::broken(&before, &after, wishes, &answers));
+        self.broken.extend(keys::broken(&before, &after, wishes, &answers, self.fate.has_come()));
         for order in answers.into_iter().flatten().flatten() {
             self.promises.entry(order.id).or_default().answered.push(order.state);
         }
@@ -248,11 +267,20 @@ impl World {
         (!all.is_empty()).then(|| all[choice % all.len()].id)
     }
 
+    /// The process that has the orders dies.
+    pub(super) fn die(&mut self, death: Death) {
+        self.fate.set(Some(death));
+    }
+
     pub(super) async fn cancel(&mut self, choice: usize) {
         let Some(id) = self.an_order(choice).await else { return };
         let command = CancelOrder { id, if_version: None, correlation_id: None };
-        if self.orders.cancel_order(command).await.is_ok() {
-            self.promises.entry(id).or_default().cancel_accepted = true;
+        let cancelled = timeout(Duration::from_millis(10), self.orders.cancel_order(command)).await;
+        match cancelled {
+            Ok(Ok(_)) => self.promises.entry(id).or_default().cancel_accepted = true,
+            Ok(Err(_)) => {}
+            // The process died, perhaps after it had written that.
+            Err(_elapsed) => self.promises.entry(id).or_default().cancel_unanswered = true,
         }
     }
 
@@ -274,9 +302,19 @@ impl World {
             _ => self.said_by_delivery().await,
         };
         let from = self.published[publisher];
-        let some: Vec<_> = said.into_iter().skip(from).take(at_most).map(|event| record(&event)).collect();
+        let mut some: Vec<_> =
+            said.into_iter().skip(from).take(at_most).map(|event| record(&event)).collect();
         self.published[publisher] += some.len();
+        if self.setting.defect == Some(Defect::LosesAnEvent) && some.len() > 1 {
+            some.pop();
+        }
         self.bus.publish(TOPIC, some).await.expect("published");
+    }
+
+    /// A relay has died before it removed what it had published: the next one publishes it again.
+    pub(super) fn forget_published(&mut self, publisher: usize, back: usize) {
+        let published = &mut self.published[publisher];
+        *published = published.saturating_sub(back);
     }
 
     /// Plants a defect: what order has committed is never published.
@@ -345,7 +383,13 @@ impl World {
         }
         let mut subscription = self.bus.subscribe(TOPIC, GROUPS[group]).await.expect("a subscription");
         let records = subscription.next(at_most).await.expect("records");
-        self.handlers[group].handle(&records).await.expect("handled");
+        if !commits && self.setting.defect == Some(Defect::CommitsFirst) {
+            subscription.commit().await.expect("committed");
+            return;
+        }
+        let handling = self.handlers[group].handle(&records);
+        let Ok(handled) = timeout(Duration::from_millis(10), handling).await else { return };
+        handled.expect("handled");
         if commits {
             subscription.commit().await.expect("committed");
         }
@@ -353,6 +397,9 @@ impl World {
 
     /// The resume worker for a while.
     pub(super) async fn resume(&mut self, call: Call) {
+        if self.setting.defect == Some(Defect::ForgetsPending) {
+            return;
+        }
         *self.network.call.lock() = call;
         let second = Duration::from_secs(1);
         let resuming = Resuming {
@@ -371,6 +418,7 @@ impl World {
 
     /// Everything works and comes to rest.
     pub(super) async fn settle(&mut self) {
+        self.fate.set(None);
         loop {
             self.resume(Call::Answered).await;
             let before = self.bus.published(TOPIC).len();
@@ -422,6 +470,7 @@ impl World {
             let kept = match promise {
                 Promise { handed_over: true, .. } => *state == OrderState::Shipped && shipped,
                 Promise { cancel_accepted: true, .. } => *state == OrderState::Canceled,
+                Promise { cancel_unanswered: true, .. } if *state == OrderState::Canceled => true,
                 Promise { ref answered, .. } if answered.is_empty() => {
                     matches!(state, OrderState::Ordered | OrderState::Rejected(_))
                 }
