@@ -269,6 +269,6 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // In pages of 4 KiB. A WAL that has reached its size is overwritten, which costs half of what growing it does;
     // a rarer checkpoint copies hot pages less often.
     connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
-    connection.pragma_update(None, "cache_size", -8192)?;
+    connection.pragma_update(None, "cache_size", -6144)?;
     Ok(())
 }
