@@ -34,7 +34,7 @@ impl Default for PressureConfig {
 const WINDOW: Duration = Duration::from_millis(20);
 
 /// The bound of what a service takes on at once. It follows from how long writes take (Little's law: as many may be
-/// there as are done within the target), measured by the shortest one of a [`WINDOW`], because a burst makes some writes
+/// there as are done within the target), measured by the shortest one of 20 ms, because a burst makes some writes
 /// wait and a standing queue makes all of them wait (as in CoDel, RFC 8289). Clones share it.
 #[derive(Clone, Debug)]
 pub struct Pressure(Arc<Shared>);
