@@ -79,18 +79,14 @@ impl InFlight {
         self.add(is_write);
         Place { in_flight: self.clone(), is_write }
     }
-}
 
-impl Limits {
     /// Whether all who are there may be there. Asked when one more has been counted, and gives his place back where he
     /// may not: so of two, not both take the last place.
-    fn admits(&self, place: &Place) -> bool {
-        let Counts { all, writes } = &*place.in_flight.0;
-        all.load(Ordering::Relaxed) <= self.in_flight
-            && match &self.pressure {
-                Some(pressure) if place.is_write => pressure.admits(writes.load(Ordering::Relaxed)),
-                _ => true,
-            }
+    fn fits(&self, max: usize, pressure: Option<&Pressure>, is_write: bool) -> bool {
+        let Counts { all, writes } = &*self.0;
+        let pressure = pressure.filter(|_| is_write);
+        all.load(Ordering::Relaxed) <= max
+            && pressure.is_none_or(|pressure| pressure.admits(writes.load(Ordering::Relaxed)))
     }
 }
 
@@ -100,6 +96,7 @@ pub(crate) struct Seat {
     in_flight: InFlight,
     is_write: bool,
     max: usize,
+    pressure: Option<Pressure>,
     retry_after: u32,
     outer: Option<Box<Self>>,
 }
@@ -128,7 +125,8 @@ impl Outside<'_> {
     pub(crate) fn come_back(self) -> Result<(), Problem> {
         let seat = self.0;
         drop(self);
-        if seat.in_flight.count() > seat.max { Err(Problem::overloaded(seat.retry_after)) } else { Ok(()) }
+        let fits = seat.in_flight.fits(seat.max, seat.pressure.as_ref(), seat.is_write);
+        if fits { Ok(()) } else { Err(Problem::overloaded(seat.retry_after)) }
     }
 }
 
@@ -232,8 +230,8 @@ impl<S> Limited<S> {
     fn seat(&self, request: &mut Request, is_write: bool) {
         let Limits { in_flight: max, retry_after, .. } = self.limits;
         let outer = request.extensions_mut().remove::<Seat>().map(Box::new);
-        let in_flight = self.in_flight.clone();
-        request.extensions_mut().insert(Seat { in_flight, is_write, max, retry_after, outer });
+        let (in_flight, pressure) = (self.in_flight.clone(), self.limits.pressure.clone());
+        request.extensions_mut().insert(Seat { in_flight, is_write, max, pressure, retry_after, outer });
     }
 }
 
@@ -254,7 +252,9 @@ where
         let id = RequestId::of(request.headers());
         let limited = !request.uri().path().starts_with(NEVER_LIMITED);
         let is_write = !request.method().is_safe();
-        let place = limited.then(|| self.in_flight.enter(is_write)).filter(|place| self.limits.admits(place));
+        let place = limited
+            .then(|| self.in_flight.enter(is_write))
+            .filter(|_| self.in_flight.fits(self.limits.in_flight, self.limits.pressure.as_ref(), is_write));
         let refused = limited && place.is_none();
         let deadline = Deadline::after(time_for(request.headers(), self.limits.deadline));
         let inner = (!refused).then(|| {

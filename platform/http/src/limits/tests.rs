@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt};
 
+use platform_resilience::{Pressure, PressureConfig};
+
 use super::{Limited, Limits};
 use crate::Problem;
 use crate::body::RawBody;
@@ -257,4 +259,68 @@ async fn a_body_that_never_comes_is_a_408_and_one_that_is_broken_off_leaves_noth
     gone.abort();
     assert!(gone.await.is_err());
     assert_eq!(app.in_flight().count(), 0);
+}
+
+/// A bound of one write, however many places there are.
+fn one_write() -> Limits {
+    let config = PressureConfig { always: 1, usual: 1, most: 1, ..PressureConfig::default() };
+    Limits { pressure: Some(Pressure::new(config)), ..Limits::default() }
+}
+
+/// A POST whose body comes when it is sent, or is broken off.
+fn with_a_late_body() -> (oneshot::Sender<Bytes>, Request) {
+    let (sender, body) = oneshot::channel::<Bytes>();
+    let body = Body::from_stream(stream::once(body));
+    (sender, Request::builder().method("POST").uri("/body").body(body).unwrap())
+}
+
+#[tokio::test]
+async fn writes_are_turned_away_before_reads() {
+    let app = app(&one_write());
+    let _first = app.in_flight.enter(true);
+    let post = Request::builder().method("POST").uri("/body").body(Body::from("{}")).unwrap();
+    assert_eq!(app.clone().oneshot(post).await.unwrap().status().as_u16(), 503);
+    assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn who_comes_back_with_a_body_passes_the_same_bounds() {
+    for (others, status) in [(0, 200), (1, 503)] {
+        let app = app(&one_write());
+        let (body, request) = with_a_late_body();
+        let waiting = tokio::spawn(app.clone().oneshot(request));
+        tokio::task::yield_now().await;
+        assert_eq!(app.in_flight().count(), 0, "it waits outside");
+        let _others: Vec<_> = (0..others).map(|_| app.in_flight.enter(true)).collect();
+        body.send(Bytes::from_static(b"{}")).unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap().status().as_u16(), status);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_are_turned_away_the_later_they_may_come_back_and_not_together() {
+    let app = app(&Limits { in_flight: 1, ..Limits::default() });
+    let after = async |app: &Limited<Router>| {
+        let refused = ask(app, "/now").await;
+        assert_eq!(refused.status().as_u16(), 503);
+        refused.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
+    let place = app.in_flight.enter(false);
+    for _ in 0..40 {
+        assert!((1..=2).contains(&after(&app).await), "nothing is known of the rush yet");
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let mut rush = Vec::new();
+    for _ in 0..40 {
+        rush.push(after(&app).await);
+    }
+    assert!(rush.iter().all(|seconds| (30..=60).contains(seconds)), "40 for each one: {rush:?}");
+    rush.sort_unstable();
+    rush.dedup();
+    assert!(rush.len() > 10, "not together: {rush:?}");
+    drop(place);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let _place = app.in_flight.enter(false);
+    assert!(after(&app).await <= 2, "the rush is over");
 }
