@@ -155,7 +155,10 @@ impl Guard {
                 );
                 Err(error)
             }
-            Err(recloser::Error::Inner(Failure::Hurried)) => Err(CallError::Late),
+            Err(recloser::Error::Inner(Failure::Hurried)) => {
+                self.watch.note(begun, Ended::Hurried);
+                Err(CallError::Late)
+            }
             Err(recloser::Error::Rejected) => {
                 self.watch.note(begun, Ended::Open);
                 Err(CallError::Open)
@@ -251,6 +254,7 @@ mod tests {
             assert_eq!(guard.call(Some(until), pending::<Result<(), &str>>()).await, Err(CallError::Late));
         }
         assert_eq!(guard.call(None, ready(Ok::<_, &str>(1))).await, Ok(1));
+        assert_eq!((guard.calls().late, guard.calls().well), (20, 1));
     }
 
     #[tokio::test(start_paused = true)]

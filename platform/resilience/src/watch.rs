@@ -68,6 +68,8 @@ pub(crate) enum Ended<'e> {
     Slow(Duration),
     Failed(&'e dyn Display),
     Late(Duration),
+    /// Late for a caller that had little time.
+    Hurried,
     Open,
     Full,
 }
@@ -124,13 +126,14 @@ impl Watch {
             Ended::Late(waited) => {
                 (&self.late, Some(format!("it did not answer within {} ms", waited.as_millis())))
             }
+            Ended::Hurried => (&self.late, None),
             Ended::Open => (&self.open, None),
             Ended::Full => (&self.full, None),
         };
         count.fetch_add(1, Ordering::Relaxed);
         match ended {
-            // It says nothing about the callee.
-            Ended::Full => {}
+            // They say nothing about the callee.
+            Ended::Hurried | Ended::Full => {}
             Ended::Open => self.seen.lock().is_open(self),
             Ended::Well if self.state.load(Ordering::Relaxed) == State::Closed as u8 => {}
             Ended::Well | Ended::Slow(_) | Ended::Failed(_) | Ended::Late(_) => {
