@@ -1,6 +1,8 @@
 //! All contexts on fakes, with the test as their relay, their consumer loop and their network.
 
 mod keys;
+mod network;
+mod said;
 mod store;
 
 use std::{
@@ -12,8 +14,7 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use contracts::{Event, EventKind, TOPIC, Timestamp, WireClock};
+use contracts::TOPIC;
 use delivery::{
     adapters::outbound::memory::MemoryDeliveries,
     application::{Deliveries, HandOver, ports::DeliveryStore as _},
@@ -25,15 +26,12 @@ use order::{
     adapters::outbound::memory::MemoryOrders,
     application::{
         CancelOrder, OnRentUnavailable, Orders, Policy, Resuming,
-        ports::{AlwaysOurs, AskRent, OrderStore as _, RentAnswer, RentDesk},
+        ports::{AlwaysOurs, OrderStore as _},
     },
     domain::{Order, OrderId, OrderState, Rejection},
 };
-use platform_event_bus::{EventBus as _, Handler, Headers, NewRecord, memory::MemoryBus};
-use rent::{
-    adapters::outbound::memory::MemoryRents,
-    application::{ConfirmError, ConfirmRent, Confirmed, Rents, ports::RentStore as _},
-};
+use platform_event_bus::{EventBus as _, Handler, memory::MemoryBus};
+use rent::{adapters::outbound::memory::MemoryRents, application::Rents};
 use rentalbook::{
     audit::{Audit, Report},
     parts::Parts,
@@ -41,23 +39,13 @@ use rentalbook::{
 use tokio::time::timeout;
 
 pub(super) use keys::Wish;
+pub(super) use network::Call;
+use network::Network;
+use said::record;
 pub(super) use store::Death;
 use store::{Fate, Yielding};
 
 const GROUPS: [&str; 4] = contracts::GROUPS;
-
-/// How a call from order to rent goes.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Call {
-    Answered,
-    /// Rent has done it, and order does not hear of it.
-    AnswerLost,
-    NotReached,
-    /// Order dies before rent is asked.
-    DiedBefore,
-    /// Order dies while rent answers.
-    DiedAfter,
-}
 
 /// Time goes on with every look at it.
 #[derive(Clone, Default)]
@@ -84,66 +72,6 @@ impl rent::application::ports::Clock for Ticking {
 impl delivery::application::ports::Clock for Ticking {
     fn now(&self) -> delivery::domain::Moment {
         delivery::domain::Moment(self.tick())
-    }
-}
-
-/// The network between order and rent.
-struct Network {
-    rents: Rents,
-    call: parking_lot::Mutex<Call>,
-}
-
-#[async_trait]
-impl RentDesk for Network {
-    async fn confirm(&self, ask: AskRent) -> RentAnswer {
-        let answered = async |rents: &Rents| vec![rents.confirm_rent(command(ask)).await];
-        self.call(1, answered).await.remove(0)
-    }
-
-    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
-        let number = asks.len();
-        let commands = asks.into_iter().map(command).collect();
-        self.call(number, async |rents: &Rents| rents.confirm_rents(commands).await).await
-    }
-}
-
-impl Network {
-    /// One call, however many questions it carries: all of it gets there, or nothing.
-    async fn call(
-        &self,
-        questions: usize,
-        confirm: impl AsyncFnOnce(&Rents) -> Vec<Result<Confirmed, ConfirmError>>,
-    ) -> Vec<RentAnswer> {
-        let silence = |why: &str| vec![RentAnswer::Unavailable(why.to_owned()); questions];
-        let call = *self.call.lock();
-        match call {
-            Call::NotReached => return silence("not reached"),
-            Call::DiedBefore => return std::future::pending().await,
-            Call::Answered | Call::AnswerLost | Call::DiedAfter => {}
-        }
-        let answers = confirm(&self.rents).await.into_iter().map(answer).collect();
-        match call {
-            Call::Answered => answers,
-            Call::AnswerLost => silence("the answer was lost"),
-            Call::DiedAfter => std::future::pending().await,
-            Call::NotReached | Call::DiedBefore => unreachable!("returned before"),
-        }
-    }
-}
-
-fn command(ask: AskRent) -> ConfirmRent {
-    ConfirmRent {
-        order_id: rent::domain::OrderId(ask.order_id.0),
-        customer: ask.customer.and_then(|customer| rent::domain::Customer::parse(customer.as_str())),
-        correlation_id: None,
-    }
-}
-
-fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
-    match answer {
-        Ok(_) => RentAnswer::Confirmed,
-        Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
-        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
     }
 }
 
@@ -322,55 +250,6 @@ impl World {
         self.published[0] = self.order_store.said().len();
     }
 
-    async fn said_by_order(&self) -> Vec<Event> {
-        use order::domain::Fact;
-        let mut events = Vec::new();
-        for (id, said) in self.order_store.said() {
-            let order = self.order_store.by_id(id).await.expect("a store").expect("an order");
-            let item = Some(order.item.as_str().to_owned());
-            let kind = match said.fact {
-                Fact::Ordered => EventKind::Ordered { item },
-                Fact::OrderDeferred => EventKind::OrderDeferred { item },
-                Fact::OrderRejected => EventKind::OrderRejected { item, reason: None },
-                Fact::OrderCancelled => EventKind::OrderCancelled { item },
-            };
-            events.push(event(kind, id.0, id.0, said.version.0, said.at.0));
-        }
-        events
-    }
-
-    async fn said_by_rent(&self) -> Vec<Event> {
-        use rent::domain::Fact;
-        let mut events = Vec::new();
-        for (order, said) in self.rent_store.said() {
-            let rent = self.rent_store.by_order(order).await.expect("a store").expect("a rent");
-            let kind = match said.fact {
-                Fact::Rented => EventKind::Rented,
-                Fact::RentCanceled => EventKind::RentCanceled,
-                Fact::RentReinstated => EventKind::RentReinstated,
-            };
-            events.push(event(kind, rent.id.0, order.0, said.version.0, said.at.0));
-        }
-        events
-    }
-
-    async fn said_by_delivery(&self) -> Vec<Event> {
-        use delivery::domain::Fact;
-        let mut events = Vec::new();
-        for (order, said) in self.delivery_store.said() {
-            let parcel = self.delivery_store.by_order(order).await.expect("a store").expect("a delivery");
-            let kind = match said.fact {
-                Fact::ParcelPrepared => EventKind::ParcelPrepared,
-                Fact::ParcelHandedOver => EventKind::ParcelHandedOver,
-                Fact::DeliveryCanceled => EventKind::DeliveryCanceled,
-                Fact::CancelRejected => EventKind::CancelRejected,
-            };
-            let id = parcel.id.expect("what speaks has an id").0;
-            events.push(event(kind, id, order.0, said.version.0, said.at.0));
-        }
-        events
-    }
-
     async fn lag(&self, group: usize) -> bool {
         let positions = self.bus.positions(TOPIC, GROUPS[group]).await.expect("positions");
         positions.iter().any(|position| position.committed < position.end)
@@ -500,20 +379,5 @@ impl World {
                 *state == OrderState::Ordered
             }
         }
-    }
-}
-
-fn event(kind: EventKind, id: i64, order_id: i64, version: i64, at: i64) -> Event {
-    let event_id = format!("{}-{id}-{version}", kind.event_type());
-    let (correlation_id, customer) = (None, None);
-    let (version, occurred_at) = (Some(version), Some(Timestamp(at)));
-    Event { order_id, id, kind, event_id, version, correlation_id, customer, occurred_at }
-}
-
-fn record(event: &Event) -> NewRecord {
-    NewRecord {
-        key: Some(contracts::key(event.order_id)),
-        headers: Headers::new(contracts::headers(event)),
-        value: event.encode(&WireClock::default()),
     }
 }
