@@ -1,5 +1,5 @@
 # The commands that people, README and CI use. Nothing here needs more than Rust and a C compiler, but for `lint`,
-# which installs cargo-deny where it is missing, and `test`, which installs and starts a real PostgreSQL and Kafka.
+# which installs cargo-deny where it is missing, and `test`, which installs and starts a real PostgreSQL, Kafka and Redis.
 
 CARGO ?= cargo
 

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     Result,
-    figures::{Figure, median, table},
+    figures::{Figure, median, show},
     library::Baseline,
     load::{self, Outcome, Until, get_items, post_orders},
     visible,
@@ -55,14 +55,7 @@ pub(crate) fn beside(what: Beside) -> Result<()> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let figures = runtime.block_on(measure(options))?;
-    let text = table(&figures);
-    println!("{text}");
-    if let Some(folder) = options.output.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&options.output, serde_json::to_string_pretty(&figures)?)?;
-    std::fs::write(options.output.with_extension("md"), text)?;
-    Ok(())
+    show(&figures, &options.output)
 }
 
 async fn measure(options: &Options) -> Result<Vec<Figure>> {

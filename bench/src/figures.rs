@@ -1,8 +1,10 @@
 //! What was measured, as a table and as JSON.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use serde::Serialize;
+
+use crate::Result;
 
 /// A limit that a figure should keep.
 #[derive(Clone, Copy, Serialize)]
@@ -79,6 +81,18 @@ pub(crate) struct Figure {
     pub(crate) note: String,
 }
 
+/// Prints the table, and writes it beside the JSON file `output`.
+pub(crate) fn show(figures: &[Figure], output: &Path) -> Result<()> {
+    let text = table(figures);
+    println!("{text}");
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(output, serde_json::to_string_pretty(figures)?)?;
+    std::fs::write(output.with_extension("md"), text)?;
+    Ok(())
+}
+
 /// The middle one; of an even number, the lower of the two.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -142,7 +156,7 @@ impl Figure {
 }
 
 /// The table as Markdown.
-pub(crate) fn table(figures: &[Figure]) -> String {
+fn table(figures: &[Figure]) -> String {
     let number = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") };
     let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
     let mut text = "| what | ours | baseline | unit | ratio | wanted | aim | met | note |\n\

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::{
     Result,
-    figures::{Figure, median, table},
+    figures::{Figure, median, show},
     group_commit, lag,
     library::{self, Baseline, Library},
     load::{self, Outcome, Until, an_order, get_items, post_orders},
@@ -54,14 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut figures = vec![group_commit(options)?];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     figures.extend(runtime.block_on(measure_library(options))?);
-    let text = table(&figures);
-    println!("{text}");
-    if let Some(folder) = options.output.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(&options.output, serde_json::to_string_pretty(&figures)?)?;
-    std::fs::write(options.output.with_extension("md"), text)?;
-    Ok(())
+    show(&figures, &options.output)
 }
 
 async fn measure_library(options: &Options) -> Result<Vec<Figure>> {
