@@ -78,11 +78,11 @@ fn checked(outcome: Outcome) -> Result<Outcome> {
 }
 
 /// How long the library and its baseline work before they are measured.
-const WARM_UP: Duration = Duration::from_secs(20);
+const WARM_UP: Duration = Duration::from_secs(60);
 
 /// Orders under full load, everything behind them running, against one insert of the same row a request.
 async fn complete_orders(options: &Options, site: &Site, insert: &insert::Inserting) -> Result<Vec<Figure>> {
-    // Broker, pools and caches are warm before anything counts: the broker's machine compiles for the first half minute.
+    // Broker, pools and caches are warm before anything counts: the broker's machine compiles for the first minute.
     let warm_up = Until::Elapsed(WARM_UP);
     let warmed = checked(load::run(site.order(), &post_orders(), 201, warm_up).await?)?;
     // And one whose answer the other side gives.

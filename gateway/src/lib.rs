@@ -43,9 +43,6 @@ pub enum Behind {
     There(platform_http::client::Client),
 }
 
-/// Seconds after which a client may ask for a stopped service again.
-const RETRY_AFTER: u32 = 2;
-
 /// Headers by which a proxy speaks for its clients. Only a trusted one is believed.
 const FORWARDED: [&str; 6] = [
     "forwarded",
@@ -85,7 +82,7 @@ async fn forward(State(upstreams): State<Arc<[Upstream]>>, mut request: Request)
     match &upstream.service {
         Behind::Here { is_open, .. } if !is_open() => {
             let what = format!("The service behind /{} is stopped.", upstream.collection);
-            Problem::unavailable(&what, RETRY_AFTER).into_response()
+            Problem::unavailable(&what).into_response()
         }
         // The Host that the client used stays, so the service's links name the gateway.
         Behind::Here { router, .. } => match router.clone().oneshot(request).await {

@@ -14,8 +14,6 @@ use platform_http::{
     read_body,
 };
 
-use crate::RETRY_AFTER;
-
 /// Time for a request that nobody has limited.
 const UNLIMITED: Duration = Duration::from_secs(10);
 
@@ -110,7 +108,7 @@ fn failed(error: &CallError, collection: &str) -> Response {
         CallError::NotSent(_) => {
             let what =
                 format!("No replica of the service behind /{collection} can be reached; nothing was done.");
-            Problem::unavailable(&what, RETRY_AFTER)
+            Problem::unavailable(&what)
         }
         CallError::Broken(_) => Problem::broken_off(),
         CallError::Late => Problem::deadline_exceeded(),

@@ -56,8 +56,9 @@ pub struct Peers {
     pub mypage: ServiceAddress,
 }
 
-/// How long relays and consumers gather between two batches: less burns the brokers' cores.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long relays and consumers gather between two batches: less burns the broker's cores. A lone event waits for
+/// nothing, see `docs/decisions/0009-gathering.md`.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// One replica of `service`, not started yet; must be called in a runtime. Neither the engines nor the other services
 /// have to be there: what needs one waits for it.

@@ -172,6 +172,21 @@ impl Object {
         }
     }
 
+    /// A list of 1 to `most` objects; else a 422 that names the field.
+    pub fn objects(mut self, field: &str, most: usize) -> Result<Vec<Self>, Problem> {
+        let expected =
+            || Problem::invalid_field(field, format!("It has to be a list of 1 to {most} objects."));
+        let Some(Value::Array(items)) = self.0.remove(field) else { return Err(expected()) };
+        if !(1..=most).contains(&items.len()) {
+            return Err(expected());
+        }
+        let object = |item| match item {
+            Value::Object(fields) => Ok(Self(fields)),
+            _ => Err(expected()),
+        };
+        items.into_iter().map(object).collect()
+    }
+
     /// A whole number from 1; else a 422 that names the field.
     pub fn id(&self, field: &str) -> Result<i64, Problem> {
         self.optional_id(field)?.ok_or_else(|| missing(field))

@@ -7,18 +7,19 @@ use parking_lot::Mutex;
 use platform_resilience::Spread;
 use tokio::time::Instant;
 
-use crate::limits::Requests;
-
 /// How long is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Nobody is sent away for longer, in seconds.
-const LONGEST: u32 = 30;
+const LONGEST: f64 = 30.0;
+
+/// So much of what was served in a second is expected of the next one, where nobody is served for the moment.
+const EXPECTED: f64 = 0.8;
 
 /// Counts how many are turned away for each that is served: so many seconds the others take up, should all come back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ComeBack {
-    last: Mutex<Option<Looked>>,
+    last: Mutex<Looked>,
     /// Seconds, as of the last look.
     wait: AtomicU32,
     spread: Spread,
@@ -29,35 +30,43 @@ struct Looked {
     at: Instant,
     served: u64,
     refused: u64,
+    /// How many can be served in a second, as it was known then.
+    a_second: f64,
+}
+
+impl Default for ComeBack {
+    fn default() -> Self {
+        let looked = Looked { at: Instant::now(), served: 0, refused: 0, a_second: 0.0 };
+        Self { last: Mutex::new(looked), wait: AtomicU32::new(0), spread: Spread::default() }
+    }
 }
 
 impl ComeBack {
     /// Seconds until one who is turned away now may come back: `least` or more, and not the same for all, so that they
-    /// do not come back together.
-    pub(crate) fn after(&self, least: u32, requests: &Requests) -> u32 {
-        self.look(requests);
+    /// do not come back together. `served` and `refused` are counted from the beginning.
+    pub(crate) fn after(&self, least: u32, served: u64, refused: u64) -> u32 {
+        self.look(served, refused);
         let wait = self.wait.load(Ordering::Relaxed).max(least);
         wait + (self.spread.next() * f64::from(wait + 1)) as u32
     }
 
-    fn look(&self, requests: &Requests) {
+    fn look(&self, served: u64, refused: u64) {
         // Whoever cannot have it now goes by the last look.
         let Some(mut last) = self.last.try_lock() else { return };
         let now = Instant::now();
-        if last.as_ref().is_some_and(|last| now < last.at + LOOK) {
+        let passed = now - last.at;
+        if passed < LOOK {
             return;
         }
-        let refused = requests.overload();
-        let served = requests.all() - refused;
-        let wait = match &*last {
-            Some(last) if now < last.at + 2 * LOOK => {
-                let (refused, served) = (refused - last.refused, (served - last.served).max(1));
-                u32::try_from(refused / served).unwrap_or(LONGEST).min(LONGEST)
-            }
-            // It is a new rush.
-            _ => 0,
-        };
-        self.wait.store(wait, Ordering::Relaxed);
-        *last = Some(Looked { at: now, served, refused });
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / passed.as_secs_f64();
+        let mut a_second = rate(served, last.served);
+        let mut wait = 0.0;
+        // Else it is a new rush.
+        if passed < 2 * LOOK {
+            a_second = a_second.max(last.a_second * EXPECTED);
+            wait = rate(refused, last.refused) / a_second.max(1.0);
+        }
+        self.wait.store(wait.min(LONGEST) as u32, Ordering::Relaxed);
+        *last = Looked { at: now, served, refused, a_second };
     }
 }

@@ -42,5 +42,5 @@ pub use peers::{Peer, PeersError, TrustedPeers};
 pub use problem::Problem;
 pub use request_id::{REQUEST_ID, RequestId};
 pub use resource::{Methods, Representation, Resource, Search};
-pub use routes::{Id, read_only, routes};
+pub use routes::{Id, read_only, routes, with_methods};
 pub use server::{BindError, Connections, ServerConfig, bind, serve};

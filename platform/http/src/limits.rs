@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use platform_resilience::Pressure;
 use tokio::time::{Sleep, sleep_until};
@@ -23,6 +24,7 @@ use crate::Problem;
 use crate::come_back::ComeBack;
 use crate::deadline::{Deadline, time_for};
 use crate::failures;
+use crate::problem::AtLeast;
 use crate::request_id::{REQUEST_ID, RequestId};
 
 /// Health must be answered especially when everything else is refused.
@@ -38,8 +40,8 @@ pub struct Limits {
     /// After so long a request is answered with 504: what it asked for may still happen. Sooner where the request
     /// says so with [`REQUEST_DEADLINE`](crate::REQUEST_DEADLINE). Default 10 s.
     pub deadline: Duration,
-    /// The `Retry-After` of a request that is refused, in seconds, at least; it grows with how many are refused for each
-    /// that is served. Default 1.
+    /// The `Retry-After` of a request that is refused for its number, in seconds, at least. That of every 503 grows with
+    /// how many are turned away for each that is served. Default 1.
     pub retry_after: u32,
 }
 
@@ -156,6 +158,7 @@ pub struct Requests {
     by_class: [AtomicU64; 6],
     overload: AtomicU64,
     unavailable: AtomicU64,
+    come_back: ComeBack,
 }
 
 impl Requests {
@@ -174,9 +177,11 @@ impl Requests {
         self.unavailable.load(Ordering::Relaxed)
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> u64 {
-        self.by_class.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    /// Seconds until one who is turned away now may come back, at least `least`.
+    fn come_back_after(&self, least: u32) -> u32 {
+        let all: u64 = self.by_class.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let refused = self.overload() + self.unavailable();
+        self.come_back.after(least, all.saturating_sub(refused), refused)
     }
 
     fn count(&self, status: StatusCode, is_refused: bool) {
@@ -194,13 +199,7 @@ impl<S> Layer<S> for Limits {
     type Service = Limited<S>;
 
     fn layer(&self, inner: S) -> Limited<S> {
-        Limited {
-            inner,
-            limits: self.clone(),
-            in_flight: InFlight::default(),
-            requests: Arc::default(),
-            come_back: Arc::default(),
-        }
+        Limited { inner, limits: self.clone(), in_flight: InFlight::default(), requests: Arc::default() }
     }
 }
 
@@ -211,7 +210,6 @@ pub struct Limited<S> {
     limits: Limits,
     in_flight: InFlight,
     requests: Arc<Requests>,
-    come_back: Arc<ComeBack>,
 }
 
 impl<S> Limited<S> {
@@ -265,8 +263,7 @@ where
             }
             self.inner.call(request)
         });
-        let retry_after =
-            if refused { self.come_back.after(self.limits.retry_after, &self.requests) } else { 0 };
+        let retry_after = if refused { self.requests.come_back_after(self.limits.retry_after) } else { 0 };
         let requests = limited.then(|| Arc::clone(&self.requests));
         Running { inner, id, place, deadline, retry_after, requests, timer: None }
     }
@@ -314,6 +311,12 @@ where
                 requests.count(response.status(), is_refused);
             }
             if response.status().is_server_error() {
+                if let (Some(AtLeast(least)), Some(requests)) =
+                    (response.extensions_mut().remove(), &running.requests)
+                {
+                    let after = HeaderValue::from(requests.come_back_after(least));
+                    response.headers_mut().insert(RETRY_AFTER, after);
+                }
                 failures::say(&running.id, &mut response);
             }
             response.headers_mut().insert(REQUEST_ID, running.id.to_header());

@@ -31,12 +31,20 @@ struct Inner {
     detail: Cow<'static, str>,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    retry_after: Option<u32>,
     reason: Option<Reason>,
 }
 
 /// In the extensions of an answer: what the log says of it, and the client does not hear.
 #[derive(Clone, Debug)]
 pub(crate) struct Reason(pub(crate) String);
+
+/// In the extensions of a 503: in how many seconds a retry may help, if not many others are told the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AtLeast(pub(crate) u32);
+
+/// Seconds after which a part that was away may be there again.
+const AWAY: u32 = 2;
 
 impl Problem {
     /// A problem of a kind that has no constructor of its own.
@@ -48,8 +56,17 @@ impl Problem {
         title: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let (members, headers) = (Map::new(), Vec::new());
-        Self(Box::new(Inner { status, slug, title, detail: detail.into(), members, headers, reason: None }))
+        let (members, headers, detail) = (Map::new(), Vec::new(), detail.into());
+        Self(Box::new(Inner {
+            status,
+            slug,
+            title,
+            detail,
+            members,
+            headers,
+            retry_after: None,
+            reason: None,
+        }))
     }
 
     /// 400: the body is not JSON.
@@ -178,13 +195,10 @@ impl Problem {
     }
 
     /// 503: the page would have to be looked for in the whole collection, and so do too many others already.
-    pub fn too_many_long_reads(retry_after: u32) -> Self {
-        let detail = format!(
-            "Too many pages that have to be looked for in the whole collection are asked for. Sort by id, or {}",
-            again(retry_after)
-        );
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
-            .with_retry_after(retry_after)
+    pub fn too_many_long_reads() -> Self {
+        let detail = "Too many pages that have to be looked for in the whole collection are asked for. Sort by id, or \
+                      try again after the seconds of Retry-After.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail).with_retry_after(AWAY)
     }
 
     /// 504: the answer took longer than a client may be kept waiting; what was asked may still happen. Not 503,
@@ -203,10 +217,10 @@ impl Problem {
     }
 
     /// 503: a part that is needed does not answer now. `what` is a whole sentence.
-    pub fn unavailable(what: &str, retry_after: u32) -> Self {
-        let detail = format!("{what} Please {}", again(retry_after));
+    pub fn unavailable(what: &str) -> Self {
+        let detail = format!("{what} Please try again after the seconds of Retry-After.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
-            .with_retry_after(retry_after)
+            .with_retry_after(AWAY)
     }
 
     /// 500: a bug. What it was belongs into the log, not here.
@@ -237,10 +251,12 @@ impl Problem {
         self
     }
 
-    /// Says in how many seconds a retry may help.
+    /// Says in how many seconds a retry may help. With a 503 it is the least: the more are turned away, the later they
+    /// may come back, and not together.
     #[must_use]
-    pub fn with_retry_after(self, seconds: u32) -> Self {
-        self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// The status.
@@ -317,6 +333,12 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
         for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(seconds) = self.0.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
+                response.extensions_mut().insert(AtLeast(seconds));
+            }
         }
         if let Some(reason) = self.0.reason {
             response.extensions_mut().insert(reason);

@@ -53,7 +53,8 @@ where
     with_methods(handlers, &METHODS)
 }
 
-fn with_methods<S>(handlers: MethodRouter<S>, methods: &'static Methods) -> MethodRouter<S>
+/// An address with these methods: OPTIONS names them, and every other is refused.
+pub fn with_methods<S>(handlers: MethodRouter<S>, methods: &'static Methods) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -90,7 +90,7 @@ fn the_originals(rents: &Rents) -> Router {
         .with_state(rents.clone())
 }
 
-/// As ours: an order has one rent.
+/// As ours: an order has one rent, and many are confirmed with one request.
 fn ours(rents: &Rents) -> Router {
     let once = async |State(rents): State<Rents>, Json(wish): Json<Value>| {
         let known = rents.of(wish["orderId"].as_i64().expect("a number")).pop();
@@ -99,9 +99,29 @@ fn ours(rents: &Rents) -> Router {
             None => rent(State(rents), HeaderMap::new(), Json(wish)).await,
         }
     };
+    let all = async |State(rents): State<Rents>, Json(wishes): Json<Value>| {
+        rents.posts.fetch_add(1, Ordering::Relaxed);
+        let wishes = wishes["confirmations"].as_array().expect("a list").clone();
+        let refusal = rents.refusal.lock().clone();
+        rents.asked.lock().extend(wishes.clone());
+        if let Some((status, body)) = refusal {
+            return (status, body.to_string()).into_response();
+        }
+        for wish in
+            wishes.iter().filter(|wish| rents.of(wish["orderId"].as_i64().expect("a number")).is_empty())
+        {
+            rents.rows.lock().push(json!({"orderId": wish["orderId"], "status": "Rent"}));
+        }
+        let slow = rents.is_slow.lock().clone();
+        if let Some(go) = slow {
+            go.notified().await;
+        }
+        Json(json!({"confirmations": rents.rows.lock().clone()})).into_response()
+    };
     Router::new()
         .route("/actuator/health/readiness", get(async || Json(json!({"status": "UP"}))))
         .route("/rents", post(once))
+        .route("/rents/confirmations", post(all))
         .route("/rents/search/findByOrderId", get(find))
         .with_state(rents.clone())
 }
@@ -184,6 +204,72 @@ async fn a_confirm_says_what_rent_has_to_know_and_any_success_is_one() {
     let rents = Rents::default().has(1, "Rent", None);
     assert_eq!(a_desk(ours(&rents)).await.confirm(a_question()).await, RentAnswer::Confirmed, "200");
     assert_eq!(rents.of(1).len(), 1);
+}
+
+fn questions(ids: impl Iterator<Item = i64>) -> Vec<AskRent> {
+    ids.map(|id| AskRent { order_id: OrderId(id), ..a_question() }).collect()
+}
+
+#[tokio::test]
+async fn many_are_asked_for_with_one_request() {
+    let rents = Rents::default().has(2, "Rent Canceled", Some("overdue")).has(3, "Rent Canceled", None);
+    let desk = a_desk(ours(&rents)).await;
+    let refused = |reason: &str| RentAnswer::Refused(reason.to_owned());
+    let expected = [refused("this order was cancelled"), RentAnswer::Confirmed, refused("overdue")];
+    let answers = desk.confirm_all(questions([3, 1, 2].into_iter())).await;
+    assert_eq!(answers, expected, "in the order of the questions");
+    assert_eq!(rents.posts(), 1);
+    let asked = json!({"orderId": 1, "status": "Rent", "customer": "김독자", "requestId": "c-1"});
+    assert_eq!(rents.asked.lock()[1], asked);
+
+    let answers = desk.confirm_all(questions(10..140)).await;
+    assert_eq!((answers, rents.posts()), (vec![RentAnswer::Confirmed; 130], 4), "64 at once");
+}
+
+#[tokio::test]
+async fn a_rent_that_does_not_know_such_requests_is_asked_one_by_one() {
+    let rents = Rents::default();
+    let requests = Arc::new(AtomicU64::new(0));
+    let counted = middleware::map_request_with_state(
+        requests.clone(),
+        async |State(requests): State<Arc<AtomicU64>>, request: Request| {
+            requests.fetch_add(u64::from(request.method() == Method::POST), Ordering::Relaxed);
+            request
+        },
+    );
+    let desk = a_desk(the_originals(&rents).layer(counted)).await;
+    assert_eq!(desk.confirm_all(questions(1..4)).await, vec![RentAnswer::Confirmed; 3]);
+    assert_eq!(requests.load(Ordering::Relaxed), 4, "one for all of them, which did nothing");
+    assert_eq!(desk.confirm_all(questions(4..7)).await, vec![RentAnswer::Confirmed; 3]);
+    assert_eq!((requests.load(Ordering::Relaxed), rents.posts()), (7, 6), "it is known now");
+}
+
+#[tokio::test]
+async fn where_rent_is_silent_to_all_nobody_has_an_answer() {
+    let rents = Rents::default().refuses(StatusCode::SERVICE_UNAVAILABLE, json!({}));
+    let desk = a_desk(ours(&rents)).await;
+    for body in [
+        json!({}),
+        json!({"confirmations": [{"orderId": 1}]}),
+        json!({"confirmations": [{"orderId": 3, "status": "Rent"}]}),
+    ] {
+        let answers = desk.confirm_all(questions(1..3)).await;
+        assert!(answers.iter().all(is_unavailable), "{answers:?}");
+        *rents.refusal.lock() = Some((StatusCode::OK, body));
+    }
+    assert_eq!((rents.posts(), rents.looks()), (3, 0));
+
+    let nobody = HttpRent::new(client(Nobody::there().address()), Duration::from_secs(10));
+    assert!(nobody.confirm_all(questions(1..3)).await.iter().all(is_unavailable));
+}
+
+#[tokio::test]
+async fn an_answer_for_many_that_is_lost_is_looked_for_by_each() {
+    let rents = Rents::default();
+    let address = that_cuts(serve(ours(&rents)).await, Arc::new(AtomicU64::new(1))).await;
+    let desk = HttpRent::new(client(address), Duration::from_secs(10));
+    assert_eq!(desk.confirm_all(questions(1..4)).await, vec![RentAnswer::Confirmed; 3]);
+    assert_eq!((rents.posts(), rents.looks()), (1, 3), "none is asked for again");
 }
 
 #[tokio::test]

@@ -128,6 +128,64 @@ async fn what_cannot_be_a_rent_is_refused_and_nothing_is_written() {
     assert_eq!(get(&router, "/rents").await.json()["page"]["totalElements"], 0);
 }
 
+async fn post_all(router: &Router, body: &str) -> Answer {
+    ask(router, "POST /rents/confirmations", &[ACCEPT, JSON], body).await
+}
+
+#[tokio::test]
+async fn many_orders_are_confirmed_at_once_and_each_gets_its_own_answer() {
+    let (store, rents, router) = a_library();
+    rents.on_events(vec![a_reaction(ReactionKind::OrderCancelled)]).await.expect("applied");
+    let body = r#"{"confirmations":[
+        {"orderId":9,"status":"Rent","customer":"kim","requestId":"c-9"},
+        {"orderId":7,"status":"Rent"},
+        {"orderId":8,"customer":"suspended"}]}"#;
+    for _ in 0..2 {
+        let answer = post_all(&router, body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+        let mut given = answer.json();
+        let reason = given["confirmations"][2]["reason"].take();
+        assert!(reason.as_str().expect("a reason").contains("may not borrow"));
+        assert_eq!(
+            given,
+            json!({"confirmations": [
+                {"orderId": 9, "status": "Rent"},
+                {"orderId": 7, "status": "Rent Canceled", "reason": "this order was cancelled"},
+                {"orderId": 8, "status": "Rent Canceled", "reason": null},
+            ]})
+        );
+        assert_eq!(get(&router, "/rents").await.json()["page"]["totalElements"], 3);
+    }
+    let (_, said) = store.said().pop().expect("one was rented");
+    assert_eq!(said.correlation_id.as_deref(), Some("c-9"));
+    assert_eq!(store.said().len(), 2, "the cancel, and the rent of 9, once");
+}
+
+#[tokio::test]
+async fn of_many_orders_none_is_confirmed_where_one_is_not_understood() {
+    let (store, _, router) = a_library();
+    let too_many: Vec<_> = (1..=65).map(|id| json!({"orderId": id})).collect();
+    let too_many = json!({"confirmations": too_many}).to_string();
+    for (body, field) in [
+        (r#"{"orderId":7}"#, "confirmations"),
+        (r#"{"confirmations":[]}"#, "confirmations"),
+        (too_many.as_str(), "confirmations"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":7}]}"#, "orderId"),
+        (r#"{"confirmations":[{"orderId":7},{}]}"#, "orderId"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"customer":""}]}"#, "customer"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"status":"Rent Canceled"}]}"#, "status"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"requestId":""}]}"#, "requestId"),
+    ] {
+        let answer = post_all(&router, body).await;
+        answer.problem(422, "invalid-field");
+        assert_eq!(answer.json()["field"], field, "{body}");
+    }
+    assert!(store.said().is_empty());
+    let read = ask(&router, "GET /rents/confirmations", &[ACCEPT], "").await;
+    assert!(read.problem(405, "method-not-allowed").contains("found under /rents"));
+    assert_eq!(read.header("allow"), "OPTIONS,POST");
+}
+
 #[tokio::test]
 async fn a_rent_is_not_changed_from_outside() {
     let (_, _, router) = a_rent().await;
@@ -258,6 +316,7 @@ async fn while_the_store_is_away_clients_are_asked_to_come_back() {
         answer.problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "2", "{line}");
     }
+    post_all(&router, r#"{"confirmations":[{"orderId":7},{"orderId":8}]}"#).await.problem(503, "unavailable");
     store.set_away(false);
     assert_eq!(get(&router, "/rents/1").await.status, 200);
 }

@@ -91,6 +91,18 @@ fn an_id_is_a_whole_number_from_one() {
     assert_eq!(object.optional_id("absent").unwrap(), None);
 }
 
+#[test]
+fn a_list_of_objects_is_neither_empty_nor_too_long() {
+    let listed = |text| parse(text).objects("all", 2);
+    let both = listed(r#"{"all":[{"id":1},{"id":2}]}"#).unwrap();
+    assert_eq!(both.iter().map(|item| item.id("id").unwrap()).collect::<Vec<_>>(), [1, 2]);
+    for text in ["{}", r#"{"all":null}"#, r#"{"all":[]}"#, r#"{"all":[{},{},{}]}"#, r#"{"all":[{},1]}"#] {
+        let problem = listed(text).unwrap_err();
+        assert_eq!(problem.status().as_u16(), 422, "{text}");
+        assert!(problem.detail().contains("1 to 2 objects"), "{problem}");
+    }
+}
+
 #[tokio::test]
 async fn every_kind_of_json_is_read_and_nothing_else() {
     for kind in ["application/json", "application/json;charset=UTF-8", "Application/HAL+JSON"] {

@@ -28,7 +28,7 @@ fn app(limits: &Limits) -> Limited<Router> {
         .route("/slow", get(|| async { sleep(Duration::from_secs(60)).await }))
         .route("/bug", get(bug))
         .route("/failed", get(|| async { Problem::internal() }))
-        .route("/away", get(|| async { Problem::unavailable("The store is away.", 2) }))
+        .route("/away", get(|| async { Problem::unavailable("The store is away.") }))
         .route("/body", post(|body: RawBody| async move { body.bytes }))
         .route("/actuator/health", get(|| async { "UP" }));
     limits.layer(router)
@@ -323,4 +323,31 @@ async fn the_more_are_turned_away_the_later_they_may_come_back_and_not_together(
     tokio::time::advance(Duration::from_secs(60)).await;
     let _place = app.in_flight.enter(false);
     assert!(after(&app).await <= 2, "the rush is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_a_part_away_comes_back_the_later_the_more_of_them_there_are() {
+    let service = app(&Limits::default());
+    let gateway = Limits::default().layer(Router::new().fallback_service(service));
+    let after = async || {
+        let answer = ask(&gateway, "/away").await;
+        answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap()
+    };
+    for _ in 0..100 {
+        assert_eq!(ask(&gateway, "/now").await.status().as_u16(), 200);
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    for _ in 0..100 {
+        assert!((2..=4).contains(&after().await), "once, although it passes two layers");
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    // Ten a second were served until now, and eight are expected.
+    let mut later = Vec::new();
+    for _ in 0..40 {
+        later.push(after().await);
+    }
+    assert!(later.iter().all(|seconds| (12..=25).contains(seconds)), "{later:?}");
+    later.sort_unstable();
+    later.dedup();
+    assert!(later.len() > 10, "not together: {later:?}");
 }

@@ -38,7 +38,7 @@ static DELIVERIES: Resource = Resource {
 /// The one word that a courier may ask for.
 const HAND_OVER: &str = "Shipped";
 
-/// Seconds after which a request that was refused for the moment may be sent again.
+/// Seconds after which a parcel that is held may be confirmed.
 const RETRY_AFTER: u32 = 2;
 
 /// The addresses of delivery.
@@ -265,13 +265,13 @@ fn refused(error: HandOverError, id: i64) -> Problem {
 
 fn no_page(error: PageError) -> Problem {
     match error {
-        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::TooMany => Problem::too_many_long_reads(),
         PageError::Unavailable(error) => away(error),
     }
 }
 
 /// The caller only learns that a retry may help.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Deliveries cannot be read or written at the moment; nothing was done.", RETRY_AFTER)
+    Problem::unavailable("Deliveries cannot be read or written at the moment; nothing was done.")
         .because(error)
 }

@@ -38,9 +38,6 @@ const READ_ONLY: Methods = Methods {
 /// No customer has a longer name.
 const CUSTOMER_CHARS: usize = 100;
 
-/// Seconds after which a request that found the view away may be sent again.
-const RETRY_AFTER: u32 = 2;
-
 /// What the handlers share.
 type Shared = State<Arc<dyn View>>;
 
@@ -237,14 +234,14 @@ fn shown(rows: &[Row], total: u64) -> Page<MypageView<'_>> {
 
 fn no_page(error: PageError) -> Problem {
     match error {
-        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::TooMany => Problem::too_many_long_reads(),
         PageError::Unavailable(error) => away(error),
     }
 }
 
 fn away(Unavailable(reason): Unavailable) -> Problem {
     error!(reason, "the view cannot be read");
-    Problem::unavailable("The view cannot be read at the moment.", RETRY_AFTER)
+    Problem::unavailable("The view cannot be read at the moment.")
 }
 
 #[cfg(test)]

@@ -50,9 +50,6 @@ const CANCEL: &str = "Order Cancel";
 /// The other words that an order can show: asking for them is understood and refused.
 const OTHER_WORDS: [&str; 5] = ["Pending", "Ordered", "Order Canceled", "Order Rejected", "Shipped"];
 
-/// Seconds after which a request that was refused for the moment may be sent again.
-const RETRY_AFTER: u32 = 2;
-
 /// The addresses of order.
 pub fn router(orders: Orders) -> Router {
     let collection = get(find_orders).post(place_order);
@@ -170,10 +167,9 @@ async fn place_order(
     };
     check_wished_status(&body)?;
     let order = orders.place_order(command).await.map_err(|error| match error {
-        PlaceError::TooManyPending => Problem::unavailable(
-            "Too many requests wait for their confirmation; this one was not taken.",
-            RETRY_AFTER,
-        ),
+        PlaceError::TooManyPending => {
+            Problem::unavailable("Too many requests wait for their confirmation; this one was not taken.")
+        }
         PlaceError::KeyReused => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",
@@ -200,10 +196,9 @@ fn placed(asked: &Asked, order: &Order) -> Result<Response, Problem> {
                 .with("reason", reason)
                 .with("orderId", order.id.0))
         }
-        PlaceAnswer::Unavailable => Err(Problem::unavailable(
-            "Rentals cannot be confirmed at the moment; nothing was rented.",
-            RETRY_AFTER,
-        )),
+        PlaceAnswer::Unavailable => {
+            Err(Problem::unavailable("Rentals cannot be confirmed at the moment; nothing was rented."))
+        }
     }
 }
 
@@ -318,13 +313,12 @@ fn correlation_id(request_id: &Option<Extension<RequestId>>) -> Option<Arc<str>>
 
 fn no_page(error: PageError) -> Problem {
     match error {
-        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::TooMany => Problem::too_many_long_reads(),
         PageError::Unavailable(error) => away(error),
     }
 }
 
 /// The caller only learns that a retry may help.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Orders cannot be read or written at the moment; nothing was done.", RETRY_AFTER)
-        .because(error)
+    Problem::unavailable("Orders cannot be read or written at the moment; nothing was done.").because(error)
 }

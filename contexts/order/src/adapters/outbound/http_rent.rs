@@ -1,5 +1,7 @@
 //! order → rent over HTTP: rent is in other processes, ours or the original's.
 
+mod together;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,11 +10,14 @@ use axum::{
     http::{HeaderValue, Request, StatusCode, header},
     response::Response,
 };
+use futures_util::future::join_all;
+use parking_lot::Mutex;
 use platform_http::{
     Deadline, REQUEST_DEADLINE, REQUEST_ID,
     client::{CallError, Client},
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::application::ports::{AskRent, RentAnswer, RentDesk};
 
@@ -35,6 +40,8 @@ const REFUSED: &str = ":rent-refused";
 pub struct HttpRent {
     rent: Client,
     deadline: Duration,
+    /// Until when orders are asked for one by one, because rent does not know how to answer for many.
+    one_by_one_until: Mutex<Option<Instant>>,
 }
 
 /// Why there is no answer.
@@ -48,7 +55,12 @@ impl HttpRent {
     /// Rent, which has to answer within `deadline`; it is told how much of that is left.
     #[must_use]
     pub fn new(rent: Client, deadline: Duration) -> Self {
-        Self { rent, deadline }
+        Self { rent, deadline, one_by_one_until: Mutex::default() }
+    }
+
+    async fn ask(&self, ask: &AskRent, deadline: Deadline) -> RentAnswer {
+        let answer = self.answer(ask, deadline).await;
+        answer.unwrap_or_else(|silence| RentAnswer::Unavailable(silence.reason))
     }
 
     async fn answer(&self, ask: &AskRent, deadline: Deadline) -> Result<RentAnswer, Silence> {
@@ -65,12 +77,7 @@ impl HttpRent {
     }
 
     async fn post(&self, ask: &AskRent, deadline: Deadline) -> Result<RentAnswer, Silence> {
-        let wish = Wish {
-            order_id: ask.order_id.0,
-            status: RENT,
-            customer: ask.customer.as_ref().map(|customer| customer.as_str()),
-        };
-        let body = serde_json::to_vec(&wish).map_err(|error| Silence::before(error.to_string()))?;
+        let body = serde_json::to_vec(&Wish::of(ask)).map_err(|error| Silence::before(error.to_string()))?;
         let mut request = Request::post("/rents").header(header::CONTENT_TYPE, "application/json");
         request = with_surroundings(request, ask, deadline);
         let answer = self.call(request, Body::from(body), deadline).await?;
@@ -118,8 +125,12 @@ impl HttpRent {
 #[async_trait]
 impl RentDesk for HttpRent {
     async fn confirm(&self, ask: AskRent) -> RentAnswer {
-        let answer = self.answer(&ask, Deadline::after(self.deadline)).await;
-        answer.unwrap_or_else(|silence| RentAnswer::Unavailable(silence.reason))
+        self.ask(&ask, Deadline::after(self.deadline)).await
+    }
+
+    async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
+        let deadline = Deadline::after(self.deadline);
+        join_all(asks.chunks(together::MOST).map(|asks| self.ask_together(asks, deadline))).await.concat()
     }
 }
 
@@ -165,6 +176,13 @@ struct Wish<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<&'a str>,
+}
+
+impl<'a> Wish<'a> {
+    fn of(ask: &'a AskRent) -> Self {
+        let customer = ask.customer.as_ref().map(|customer| customer.as_str());
+        Self { order_id: ask.order_id.0, status: RENT, customer }
+    }
 }
 
 #[derive(Deserialize)]

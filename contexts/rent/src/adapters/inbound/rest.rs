@@ -1,11 +1,21 @@
 //! Rent over HTTP.
 
-use axum::{Extension, Router, extract::State, response::Response, routing::get};
+mod confirmations;
+
+use axum::{
+    Extension, Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
 use contracts::Timestamp;
 use platform_http::{
-    Asked, Id, Methods, Object, Page, Problem, Representation, RequestId, Resource, Search, read_only, routes,
+    Asked, Id, Methods, Object, Page, Problem, Representation, RequestId, Resource, Search, read_only,
+    routes, with_methods,
 };
 use serde::Serialize;
+
+use confirmations::confirm_rents;
 
 use crate::{
     application::{
@@ -36,13 +46,14 @@ static RENTS: Resource = Resource {
 /// The only status that a confirm may wish for.
 const RENT: &str = "Rent";
 
-/// Seconds after which a request that found the store away may be sent again.
-const RETRY_AFTER: u32 = 2;
+/// The status of an order that has no copy.
+const RENT_CANCELED: &str = "Rent Canceled";
 
 /// The addresses of rent.
 pub fn router(rents: Rents) -> Router {
     routes(&RENTS, get(find_rents).post(confirm_rent), get(find_rent).head(head_rent))
         .route("/rents/search/findByOrderId", read_only(get(find_by_order_id)))
+        .route("/rents/confirmations", with_methods(post(confirm_rents), &confirmations::METHODS))
         .with_state(rents)
 }
 
@@ -93,8 +104,8 @@ impl Representation for RentView<'_> {
 fn shown(state: &RentState) -> (&'static str, Option<&str>) {
     match state {
         RentState::Rented | RentState::WithCourier => (RENT, None),
-        RentState::Canceled(Copy::Refused(reason)) => ("Rent Canceled", Some(reason)),
-        RentState::Canceled(Copy::Tombstone | Copy::Bound | Copy::Free) => ("Rent Canceled", None),
+        RentState::Canceled(Copy::Refused(reason)) => (RENT_CANCELED, Some(reason)),
+        RentState::Canceled(Copy::Tombstone | Copy::Bound | Copy::Free) => (RENT_CANCELED, None),
     }
 }
 
@@ -155,10 +166,9 @@ async fn confirm_rent(
 ) -> Result<Response, Problem> {
     let command = ConfirmRent {
         order_id: OrderId(body.id("orderId")?),
-        customer: read_customer(&body)?,
+        customer: read_wish(&body)?,
         correlation_id: request_id.map(|Extension(id)| id.as_str().into()),
     };
-    check_wished_status(&body)?;
     let order_id = command.order_id;
     match rents.confirm_rent(command).await {
         Ok(Confirmed { rent, is_new: true }) => Ok(RENTS.created(&asked, &RentView::from(&rent))),
@@ -172,7 +182,9 @@ async fn confirm_rent(
     }
 }
 
-fn read_customer(body: &Object) -> Result<Option<Customer>, Problem> {
+/// For whom it is, if anybody; and it is a rent that is wished for.
+fn read_wish(body: &Object) -> Result<Option<Customer>, Problem> {
+    check_wished_status(body)?;
     let Some(text) = body.optional_text("customer", 1, Customer::MAX)? else { return Ok(None) };
     let expected = || Problem::invalid_field("customer", "Send a text of 1 to 100 characters.");
     Customer::parse(text).map(Some).ok_or_else(expected)
@@ -198,13 +210,12 @@ fn refused(OrderId(order_id): OrderId, Refusal(reason): &Refusal) -> Problem {
 
 fn no_page(error: PageError) -> Problem {
     match error {
-        PageError::TooMany => Problem::too_many_long_reads(RETRY_AFTER),
+        PageError::TooMany => Problem::too_many_long_reads(),
         PageError::Unavailable(error) => away(error),
     }
 }
 
 /// The caller only learns that a retry may help.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Rents cannot be read or written at the moment; nothing was done.", RETRY_AFTER)
-        .because(error)
+    Problem::unavailable("Rents cannot be read or written at the moment; nothing was done.").because(error)
 }
