@@ -17,6 +17,7 @@ use rent::adapters::outbound::postgres::PostgresRents;
 use crate::{
     cli::{ServiceArg, Tool},
     config::Config,
+    faults,
     parts::Parts,
     scratch::Scratch,
     service::Service,
@@ -156,6 +157,9 @@ pub async fn check_topic(engines: &Engines) {
 pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome {
     let Peers { order, rent, delivery, mypage } = peers;
     let clients = [order, rent, delivery, mypage].map(client);
+    if let Tool::Fault { faults } = tool {
+        return faults::switch_in_all(&clients, faults).await;
+    }
     let is_ready = |client: &Client| client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready);
     let all_answer = move || clients.iter().all(is_ready);
     let library = match engines.parts().await {

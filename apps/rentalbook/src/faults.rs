@@ -4,6 +4,7 @@
 //! they use.
 
 mod desk;
+mod switch;
 mod topic;
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub(crate) use desk::FaultyDesk;
+pub(crate) use switch::routes;
+#[cfg(feature = "distributed")]
+pub(crate) use switch::switch_in_all;
 pub(crate) use topic::FaultyBus;
 
 /// From the shortest to the longest delay; each one is somewhere between.

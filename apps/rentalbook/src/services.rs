@@ -25,7 +25,7 @@ use tower::Layer as _;
 use crate::{
     config::Config,
     door::Door,
-    faults::{FaultyBus, FaultyDesk},
+    faults::{self, FaultyBus, FaultyDesk},
     meters,
     service::{Service, Stopping, Task},
     version,
@@ -219,7 +219,8 @@ impl Base<'_> {
         });
         let health = ready_while_open(Arc::clone(&self.door), self.health);
         let limits = Limits { pressure: self.pressure.clone(), ..self.config.limits.clone() };
-        let limited = limits.layer(router.merge(actuator(about, health, scrape)));
+        let drill = self.config.faults.clone().map(faults::routes).unwrap_or_default();
+        let limited = limits.layer(router.merge(actuator(about, health, scrape)).merge(drill));
         let in_flight = limited.in_flight();
         meters::of_requests(meters, &limited.requests(), move || in_flight.count());
         if let Some(pressure) = self.pressure {

@@ -128,6 +128,11 @@ impl Client {
         known.endpoints.iter().map(|endpoint| (endpoint.address, endpoint.state())).collect()
     }
 
+    /// Every address, as soon as the names are resolved; none where that has not come about by `deadline`.
+    pub async fn addresses(&self, deadline: Instant) -> Vec<SocketAddr> {
+        self.endpoints(deadline).await.iter().map(|endpoint| endpoint.address).collect()
+    }
+
     /// Sends a request, whose URI is path and query only; without a `Host` it gets the replica's. Waits for the head of the answer. It and its body
     /// have to be there by `deadline`.
     ///

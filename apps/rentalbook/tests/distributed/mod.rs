@@ -2,6 +2,7 @@
 
 mod away;
 mod backlog;
+mod faults;
 mod leaving;
 mod original_events;
 mod processes;
