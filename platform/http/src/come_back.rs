@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Nobody is sent away for longer, in seconds.
 const LONGEST: f64 = 30.0;
 
-/// So much of what was served in a second is expected of the next one, where nobody is served for the moment.
+/// The share of what was served in a second that is expected of the next one, where fewer are served for the moment.
 const EXPECTED: f64 = 0.8;
 
 /// Counts how many are turned away for each that is served: so many seconds the others take up, should all come back.

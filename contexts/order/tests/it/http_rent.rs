@@ -246,18 +246,19 @@ async fn a_rent_that_does_not_know_such_requests_is_asked_one_by_one() {
 
 #[tokio::test]
 async fn where_rent_is_silent_to_all_nobody_has_an_answer() {
-    let rents = Rents::default().refuses(StatusCode::SERVICE_UNAVAILABLE, json!({}));
+    let rents = Rents::default();
     let desk = a_desk(ours(&rents)).await;
-    for body in [
-        json!({}),
-        json!({"confirmations": [{"orderId": 1}]}),
-        json!({"confirmations": [{"orderId": 3, "status": "Rent"}]}),
+    for (status, body) in [
+        (StatusCode::SERVICE_UNAVAILABLE, json!({})),
+        (StatusCode::OK, json!({})),
+        (StatusCode::OK, json!({"confirmations": [{"orderId": 1}]})),
+        (StatusCode::OK, json!({"confirmations": [{"orderId": 3, "status": "Rent"}]})),
     ] {
+        *rents.refusal.lock() = Some((status, body));
         let answers = desk.confirm_all(questions(1..3)).await;
         assert!(answers.iter().all(is_unavailable), "{answers:?}");
-        *rents.refusal.lock() = Some((StatusCode::OK, body));
     }
-    assert_eq!((rents.posts(), rents.looks()), (3, 0));
+    assert_eq!((rents.posts(), rents.looks()), (4, 0));
 
     let nobody = HttpRent::new(client(Nobody::there().address()), Duration::from_secs(10));
     assert!(nobody.confirm_all(questions(1..3)).await.iter().all(is_unavailable));
@@ -270,6 +271,15 @@ async fn an_answer_for_many_that_is_lost_is_looked_for_by_each() {
     let desk = HttpRent::new(client(address), Duration::from_secs(10));
     assert_eq!(desk.confirm_all(questions(1..4)).await, vec![RentAnswer::Confirmed; 3]);
     assert_eq!((rents.posts(), rents.looks()), (1, 3), "none is asked for again");
+}
+
+#[tokio::test]
+async fn what_is_not_found_after_a_lost_answer_is_not_asked_for_again() {
+    let rents = Rents::default().refuses(StatusCode::OK, json!({"confirmations": []}));
+    let address = that_cuts(serve(ours(&rents)).await, Arc::new(AtomicU64::new(1))).await;
+    let desk = HttpRent::new(client(address), Duration::from_secs(10));
+    assert!(desk.confirm_all(questions(1..4)).await.iter().all(is_unavailable));
+    assert_eq!((rents.posts(), rents.looks()), (1, 3));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ static RENTS: Resource = Resource {
     searches: &[Search { name: "findByOrderId", parameters: &["orderId"] }],
     collection_methods: Methods {
         allow: "OPTIONS,HEAD,POST,GET",
-        instead: "Orders are confirmed one by one, with POST to /rents.",
+        instead: "Orders are confirmed with POST to /rents, many at once with POST to /rents/confirmations.",
     },
     item_methods: Methods {
         allow: "OPTIONS,HEAD,GET",

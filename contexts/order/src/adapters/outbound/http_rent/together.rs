@@ -33,11 +33,15 @@ impl HttpRent {
                 *self.one_by_one_until.lock() = Some(Instant::now() + ONE_BY_ONE);
                 self.ask_one_by_one(asks, deadline).await
             }
-            // Which of them have reached rent, nobody knows: each is looked for.
+            // Which of them have reached rent, nobody knows: each is looked for, and none is asked for again.
             Err(silence) if silence.may_be_done => {
-                let repeated: Vec<_> =
-                    asks.iter().map(|ask| AskRent { repeated: true, ..ask.clone() }).collect();
-                self.ask_one_by_one(&repeated, deadline).await
+                let looks = asks.iter().map(|ask| self.look_up(ask, deadline));
+                let answer = |looked: Result<Option<RentAnswer>, Silence>| match looked {
+                    Ok(Some(known)) => known,
+                    Ok(None) => RentAnswer::Unavailable(silence.reason.clone()),
+                    Err(silence) => RentAnswer::Unavailable(silence.reason),
+                };
+                join_all(looks).await.into_iter().map(answer).collect()
             }
             Err(silence) => vec![RentAnswer::Unavailable(silence.reason); asks.len()],
         }
