@@ -7,6 +7,9 @@ use serde_json::Value;
 /// Most characters of a text, as the services ask for it.
 const MOST: usize = 500;
 
+/// Most objects of a list, as rent asks for it.
+const MOST_OBJECTS: usize = 64;
+
 /// Reads a JSON object and asks for its fields in every way. What is no object is a problem that says so; what is one
 /// has the fields that any other reader sees.
 pub fn body(bytes: &[u8]) {
@@ -35,7 +38,24 @@ pub fn body(bytes: &[u8]) {
         // Required is the same, but for what is not there.
         assert_eq!(object.text(name, 1, MOST).ok(), object.optional_text(name, 1, MOST).ok().flatten());
         assert_eq!(object.id(name).ok(), object.optional_id(name).ok().flatten());
+        match object.clone().objects(name, MOST_OBJECTS) {
+            Ok(objects) => assert!(is_list_of(value, &objects)),
+            Err(problem) => is_a_refusal(problem),
+        }
     }
+}
+
+fn is_list_of(value: &Value, objects: &[Object]) -> bool {
+    let Some(items) = value.as_array() else { return false };
+    let same = |(item, object): (&Value, &Object)| {
+        let fields = item.as_object().into_iter().flatten();
+        item.is_object()
+            && fields.clone().count() == object.names().count()
+            && fields.into_iter().all(|(name, value)| object.get(name) == Some(value))
+    };
+    (1..=MOST_OBJECTS).contains(&items.len())
+        && items.len() == objects.len()
+        && items.iter().zip(objects).all(same)
 }
 
 /// The media types of a patch; the first byte says which.

@@ -1,5 +1,8 @@
 //! Bodies of requests.
 
+mod unique;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -13,13 +16,14 @@ use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::Deserializer as _;
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 
 use crate::Problem;
 use crate::deadline::Deadline;
 use crate::limits::Seat;
+use unique::Fields;
 
 /// A body is at most so long, in bytes, where no [`BodyLimit`] says otherwise.
 pub const DEFAULT_BODY_LIMIT: usize = 64 * 1024;
@@ -42,7 +46,11 @@ pub struct RawBody {
 
 /// A JSON object. Fields that nobody asks for are ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object(Map<String, Value>);
+pub struct Object {
+    fields: Map<String, Value>,
+    /// Where it stands in the body, before the name of a field: empty, or `list[2].`.
+    place: String,
+}
 
 impl RawBody {
     async fn read(request: Request) -> Result<Self, Problem> {
@@ -138,58 +146,62 @@ impl Object {
             return Err(Problem::malformed_json("it is empty"));
         }
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let (fields, twice) = reader.deserialize_any(Fields).map_err(problem)?;
+        let mut twice = None;
+        let fields = reader.deserialize_any(Fields(&mut twice)).map_err(problem)?;
         reader.end().map_err(problem)?;
         match twice {
             Some(field) => Err(Problem::invalid_field(&field, "It is there twice. Send it once.")),
-            None => Ok(Self(fields)),
+            None => Ok(Self { fields, place: String::new() }),
         }
     }
 
     /// Whatever is there under this name.
     pub fn get(&self, field: &str) -> Option<&Value> {
-        self.0.get(field)
+        self.fields.get(field)
     }
 
     /// The names of the fields.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.fields.keys().map(String::as_str)
     }
 
     /// A text of `min` to `max` characters, without control characters; else a 422 that names the field.
     ///
     /// Spaces around it do not count towards `min`, so that a text of spaces is none.
     pub fn text(&self, field: &str, min: usize, max: usize) -> Result<&str, Problem> {
-        self.optional_text(field, min, max)?.ok_or_else(|| missing(field))
+        self.optional_text(field, min, max)?.ok_or_else(|| self.missing(field))
     }
 
     /// Like [`Object::text`], but it may be absent or null.
     pub fn optional_text(&self, field: &str, min: usize, max: usize) -> Result<Option<&str>, Problem> {
         match self.get(field) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => check_text(field, text, min, max).map(Some),
-            Some(_) => Err(Problem::invalid_field(field, "It has to be a text.")),
+            Some(Value::String(text)) => match wrong_text(text, min, max) {
+                Some(expected) => Err(self.invalid(field, expected)),
+                None => Ok(Some(text)),
+            },
+            Some(_) => Err(self.invalid(field, "It has to be a text.")),
         }
     }
 
     /// A list of 1 to `most` objects; else a 422 that names the field.
     pub fn objects(mut self, field: &str, most: usize) -> Result<Vec<Self>, Problem> {
-        let expected =
-            || Problem::invalid_field(field, format!("It has to be a list of 1 to {most} objects."));
-        let Some(Value::Array(items)) = self.0.remove(field) else { return Err(expected()) };
+        let value = self.fields.remove(field);
+        let expected = || self.invalid(field, format!("It has to be a list of 1 to {most} objects."));
+        let Some(Value::Array(items)) = value else { return Err(expected()) };
         if !(1..=most).contains(&items.len()) {
             return Err(expected());
         }
-        let object = |item| match item {
-            Value::Object(fields) => Ok(Self(fields)),
+        let object = |(n, item)| match item {
+            Value::Object(fields) => Ok(Self { fields, place: format!("{}{field}[{n}].", self.place) }),
             _ => Err(expected()),
         };
-        items.into_iter().map(object).collect()
+        items.into_iter().enumerate().map(object).collect()
     }
 
     /// A whole number from 1; else a 422 that names the field.
     pub fn id(&self, field: &str) -> Result<i64, Problem> {
-        self.optional_id(field)?.ok_or_else(|| missing(field))
+        self.optional_id(field)?.ok_or_else(|| self.missing(field))
     }
 
     /// Like [`Object::id`], but it may be absent or null.
@@ -198,28 +210,30 @@ impl Object {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match value.as_i64() {
                 Some(id) if id > 0 => Ok(Some(id)),
-                _ => Err(Problem::invalid_field(field, "It has to be a whole number from 1.")),
+                _ => Err(self.invalid(field, "It has to be a whole number from 1.")),
             },
         }
     }
+
+    /// 422: this field of it is not accepted. `expected` is a whole sentence.
+    pub fn invalid(&self, field: &str, expected: impl fmt::Display) -> Problem {
+        Problem::invalid_field(&format!("{}{field}", self.place), expected)
+    }
+
+    fn missing(&self, field: &str) -> Problem {
+        self.invalid(field, "It is missing.")
+    }
 }
 
-fn missing(field: &str) -> Problem {
-    Problem::invalid_field(field, "It is missing.")
-}
-
-fn check_text<'a>(field: &str, text: &'a str, min: usize, max: usize) -> Result<&'a str, Problem> {
+/// What a text has to be that is not so.
+fn wrong_text(text: &str, min: usize, max: usize) -> Option<Cow<'static, str>> {
     let long_enough = min == 0 || text.trim().chars().take(min).count() == min;
     // Nothing is longer in characters than in bytes, so most texts are not counted.
     let short_enough = text.len() <= max || text.chars().count() <= max;
     if !long_enough || !short_enough {
-        let expected = format!("It has to be a text of {min} to {max} characters.");
-        return Err(Problem::invalid_field(field, expected));
+        return Some(format!("It has to be a text of {min} to {max} characters.").into());
     }
-    if text.chars().any(char::is_control) {
-        return Err(Problem::invalid_field(field, "It has control characters. Leave them out."));
-    }
-    Ok(text)
+    text.chars().any(char::is_control).then(|| "It has control characters. Leave them out.".into())
 }
 
 fn problem(error: serde_json::Error) -> Problem {
@@ -227,30 +241,6 @@ fn problem(error: serde_json::Error) -> Problem {
         Problem::invalid_body("The body has to be a JSON object: {\"field\": value}.")
     } else {
         Problem::malformed_json(error)
-    }
-}
-
-/// Collects the fields, and remembers one that is there twice: `serde_json` would silently take the last, and
-/// another reader of the same request might take the first.
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = (Map<String, Value>, Option<String>);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let (mut fields, mut twice) = (Map::new(), None);
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
-            if fields.contains_key(&name) {
-                twice = Some(name);
-            } else {
-                fields.insert(name, value);
-            }
-        }
-        Ok((fields, twice))
     }
 }
 

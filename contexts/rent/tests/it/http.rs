@@ -170,11 +170,14 @@ async fn of_many_orders_none_is_confirmed_where_one_is_not_understood() {
         (r#"{"orderId":7}"#, "confirmations"),
         (r#"{"confirmations":[]}"#, "confirmations"),
         (too_many.as_str(), "confirmations"),
-        (r#"{"confirmations":[{"orderId":7},{"orderId":7}]}"#, "orderId"),
-        (r#"{"confirmations":[{"orderId":7},{}]}"#, "orderId"),
-        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"customer":""}]}"#, "customer"),
-        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"status":"Rent Canceled"}]}"#, "status"),
-        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"requestId":""}]}"#, "requestId"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":7}]}"#, "confirmations[1].orderId"),
+        (r#"{"confirmations":[{"orderId":7},{}]}"#, "confirmations[1].orderId"),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"customer":""}]}"#, "confirmations[1].customer"),
+        (
+            r#"{"confirmations":[{"orderId":7},{"orderId":8,"status":"Rent Canceled"}]}"#,
+            "confirmations[1].status",
+        ),
+        (r#"{"confirmations":[{"orderId":7},{"orderId":8,"requestId":""}]}"#, "confirmations[1].requestId"),
     ] {
         let answer = post_all(&router, body).await;
         answer.problem(422, "invalid-field");

@@ -1,6 +1,7 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
+use serde_json::Value;
 
 use super::{BodyLimit, Object};
 use crate::Problem;
@@ -101,6 +102,34 @@ fn a_list_of_objects_is_neither_empty_nor_too_long() {
         assert_eq!(problem.status().as_u16(), 422, "{text}");
         assert!(problem.detail().contains("1 to 2 objects"), "{problem}");
     }
+}
+
+#[test]
+fn what_is_wrong_in_a_list_is_said_with_its_place() {
+    let both = parse(r#"{"all":[{"id":1},{"id":0,"name":"a\nb"}]}"#).objects("all", 2).unwrap();
+    let problems = [
+        both[0].text("name", 1, 9).unwrap_err(),
+        both[1].id("id").unwrap_err(),
+        both[1].text("name", 1, 9).unwrap_err(),
+    ];
+    for (problem, field) in problems.iter().zip(["`all[0].name`", "`all[1].id`", "`all[1].name`"]) {
+        assert!(problem.detail().contains(field), "{problem}");
+    }
+}
+
+#[test]
+fn a_field_is_there_once_however_deep() {
+    for text in
+        [r#"{"a":1,"a":1}"#, r#"{"all":[{"id":1},{"a":1,"a":2}]}"#, r#"{"b":{"c":[[{"a":null,"a":null}]]}}"#]
+    {
+        let problem = Object::parse(text.as_bytes()).unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.slug()), (422, "invalid-field"), "{text}");
+        assert!(problem.detail().contains("`a`"), "{problem}");
+    }
+    let text = r#"{"a":{"a":[1,-1,1.5,1e30,"a",true,null,{"a":{}}]},"b":18446744073709551615}"#;
+    let value: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(parse(text).get("a"), value.get("a"));
+    assert_eq!(parse(text).get("b"), value.get("b"));
 }
 
 #[tokio::test]

@@ -186,7 +186,7 @@ async fn confirm_rent(
 fn read_wish(body: &Object) -> Result<Option<Customer>, Problem> {
     check_wished_status(body)?;
     let Some(text) = body.optional_text("customer", 1, Customer::MAX)? else { return Ok(None) };
-    let expected = || Problem::invalid_field("customer", "Send a text of 1 to 100 characters.");
+    let expected = || body.invalid("customer", "Send a text of 1 to 100 characters.");
     Customer::parse(text).map(Some).ok_or_else(expected)
 }
 
@@ -194,7 +194,7 @@ fn read_wish(body: &Object) -> Result<Option<Customer>, Problem> {
 fn check_wished_status(body: &Object) -> Result<(), Problem> {
     match body.optional_text("status", 0, 100)? {
         None | Some(RENT) => Ok(()),
-        Some(_) => Err(Problem::invalid_field("status", format!("Leave it out, or send \"{RENT}\"."))),
+        Some(_) => Err(body.invalid("status", format!("Leave it out, or send \"{RENT}\"."))),
     }
 }
 

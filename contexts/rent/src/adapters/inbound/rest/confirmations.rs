@@ -72,7 +72,7 @@ fn read_commands(body: Object) -> Result<Vec<ConfirmRent>, Problem> {
     let command = |wish: &Object| {
         let order_id = OrderId(wish.id("orderId")?);
         if !known.insert(order_id) {
-            return Err(Problem::invalid_field("orderId", "The same one is there twice. Send it once."));
+            return Err(wish.invalid("orderId", "The same one is there twice. Send it once."));
         }
         Ok(ConfirmRent {
             order_id,
