@@ -245,6 +245,23 @@ async fn a_rent_that_does_not_know_such_requests_is_asked_one_by_one() {
 }
 
 #[tokio::test]
+async fn an_order_that_rent_does_not_take_takes_nothing_from_the_others() {
+    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY] {
+        let rents = Rents::default();
+        let strict = move |State(rents): State<Rents>, request: Request, next: Next| async move {
+            let is_for_many = request.uri().path().ends_with("/confirmations");
+            rents.posts.fetch_add(u64::from(is_for_many), Ordering::Relaxed);
+            if is_for_many { Err(status) } else { Ok(next.run(request).await) }
+        };
+        let desk = a_desk(ours(&rents).layer(middleware::from_fn_with_state(rents.clone(), strict))).await;
+        for (first, posts) in [(1, 3), (3, 6)] {
+            assert_eq!(desk.confirm_all(questions(first..first + 2)).await, vec![RentAnswer::Confirmed; 2]);
+            assert_eq!(rents.posts(), posts, "the next are asked for together again");
+        }
+    }
+}
+
+#[tokio::test]
 async fn where_rent_is_silent_to_all_nobody_has_an_answer() {
     let rents = Rents::default();
     let desk = a_desk(ours(&rents)).await;

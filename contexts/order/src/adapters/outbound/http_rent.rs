@@ -130,7 +130,9 @@ impl RentDesk for HttpRent {
 
     async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
         let deadline = Deadline::after(self.deadline);
-        join_all(asks.chunks(together::MOST).map(|asks| self.ask_together(asks, deadline))).await.concat()
+        join_all(asks.chunks(together::ORDERS_AT_ONCE).map(|asks| self.ask_together(asks, deadline)))
+            .await
+            .concat()
     }
 }
 

@@ -7,32 +7,33 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use futures_util::future::join_all;
-use platform_http::{Deadline, REQUEST_DEADLINE};
+use platform_http::Deadline;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{FoundRent, HttpRent, Silence, Wish, known, read};
+use super::{FoundRent, HttpRent, Silence, Wish, known, read, with_surroundings};
 use crate::application::ports::{AskRent, RentAnswer};
 
 /// Most orders of a request: rent takes so many.
-pub(super) const MOST: usize = 64;
+pub(super) const ORDERS_AT_ONCE: usize = 64;
 
 /// How long orders are asked for one by one after rent did not know a request for many.
 const ONE_BY_ONE: Duration = Duration::from_secs(60);
 
 impl HttpRent {
-    /// At most [`MOST`]. The answers are in the order of the questions.
+    /// At most [`ORDERS_AT_ONCE`]. The answers are in the order of the questions.
     pub(super) async fn ask_together(&self, asks: &[AskRent], deadline: Deadline) -> Vec<RentAnswer> {
         let alone = matches!(asks, [_]) || asks.iter().any(|ask| ask.repeated);
         if alone || self.one_by_one_until.lock().is_some_and(|until| Instant::now() < until) {
             return self.ask_one_by_one(asks, deadline).await;
         }
         match self.post_all(asks, deadline).await {
-            Ok(Some(answers)) => answers,
-            Ok(None) => {
+            Ok(Told::Answers(answers)) => answers,
+            Ok(Told::NotKnown) => {
                 *self.one_by_one_until.lock() = Some(Instant::now() + ONE_BY_ONE);
                 self.ask_one_by_one(asks, deadline).await
             }
+            Ok(Told::NotTaken) => self.ask_one_by_one(asks, deadline).await,
             // Which of them have reached rent, nobody knows: each is looked for, and none is asked for again.
             Err(silence) if silence.may_be_done => {
                 let looks = asks.iter().map(|ask| self.look_up(ask, deadline));
@@ -51,27 +52,39 @@ impl HttpRent {
         join_all(asks.iter().map(|ask| self.ask(ask, deadline))).await
     }
 
-    /// `None` where rent does not know such requests; then it has done nothing.
-    async fn post_all(
-        &self,
-        asks: &[AskRent],
-        deadline: Deadline,
-    ) -> Result<Option<Vec<RentAnswer>>, Silence> {
+    async fn post_all(&self, asks: &[AskRent], deadline: Deadline) -> Result<Told, Silence> {
         let wish = |ask| Wanted { wish: Wish::of(ask), request_id: ask.correlation_id.as_deref() };
         let wanted = Confirmations { confirmations: asks.iter().map(wish).collect() };
         let body = serde_json::to_vec(&wanted).map_err(|error| Silence::before(error.to_string()))?;
-        let request = Request::post("/rents/confirmations")
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(REQUEST_DEADLINE, deadline.to_header());
+        let request = Request::post("/rents/confirmations").header(header::CONTENT_TYPE, "application/json");
+        // Rent's log of the request names the first of the orders'; its events name each order's own.
+        let request = match asks {
+            [first, ..] => with_surroundings(request, first, deadline),
+            [] => request,
+        };
         let answer = self.call(request, Body::from(body), deadline).await?;
         let status = answer.status();
         let body = read(answer).await?;
         match status {
-            StatusCode::OK => answers(asks, &body).map(Some),
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(None),
+            StatusCode::OK => answers(asks, &body).map(Told::Answers),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(Told::NotKnown),
+            // Mostly it is one order that rent does not take; the others have nothing to do with it.
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+                Ok(Told::NotTaken)
+            }
             _ => Err(Silence::before(format!("rent answered {status}"))),
         }
     }
+}
+
+/// What rent makes of a request for many. But for the first it has done nothing.
+enum Told {
+    /// What became of each.
+    Answers(Vec<RentAnswer>),
+    /// It does not know such requests.
+    NotKnown,
+    /// It does not take this one.
+    NotTaken,
 }
 
 /// By order: an order that rent says nothing about has no answer.
