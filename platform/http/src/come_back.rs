@@ -13,7 +13,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Nobody is sent away for longer, in seconds.
 const LONGEST: f64 = 30.0;
 
-/// The share of what was served in a second that is expected of the next one, where fewer are served for the moment.
+/// Where fewer are served than before, at least this share of what the last look expected is expected now: a service that
+/// stands still for a moment is not taken for dead, and one that stays slow is believed after some seconds.
 const EXPECTED: f64 = 0.8;
 
 /// Counts how many are turned away for each that is served: so many seconds the others take up, should all come back.
@@ -30,7 +31,7 @@ struct Looked {
     at: Instant,
     served: u64,
     refused: u64,
-    /// How many can be served in a second, as it was known then.
+    /// How many were expected to be served in a second.
     a_second: f64,
 }
 
@@ -50,7 +51,9 @@ impl ComeBack {
         wait + (self.spread.next() * f64::from(wait + 1)) as u32
     }
 
-    fn look(&self, served: u64, refused: u64) {
+    /// Brings the rates up to date, where the last look is old enough. To be called now and then while nobody is turned
+    /// away, too: so what was served just before a rush is known, and not the mean of a quiet night.
+    pub(crate) fn look(&self, served: u64, refused: u64) {
         // Whoever cannot have it now goes by the last look.
         let Some(mut last) = self.last.try_lock() else { return };
         let now = Instant::now();

@@ -30,6 +30,9 @@ use crate::request_id::{REQUEST_ID, RequestId};
 /// Health must be answered especially when everything else is refused.
 const NEVER_LIMITED: &str = "/actuator";
 
+/// After so many answers of a kind it is looked how many there are in a second: rarely enough to cost nothing.
+const LOOK_EVERY: u64 = 256;
+
 /// The bounds of one service. A [`Layer`]: wrap the whole router with it, once.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -179,18 +182,25 @@ impl Requests {
 
     /// Seconds until one who is turned away now may come back, at least `least`.
     fn come_back_after(&self, least: u32) -> u32 {
+        let (served, refused) = self.served_and_refused();
+        self.come_back.after(least, served, refused)
+    }
+
+    fn served_and_refused(&self) -> (u64, u64) {
         let all: u64 = self.by_class.iter().map(|count| count.load(Ordering::Relaxed)).sum();
         let refused = self.overload() + self.unavailable();
-        self.come_back.after(least, all.saturating_sub(refused), refused)
+        (all.saturating_sub(refused), refused)
     }
 
     fn count(&self, status: StatusCode, is_refused: bool) {
-        if let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let count = if is_refused { &self.overload } else { &self.unavailable };
             count.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) else { return };
+        if (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(LOOK_EVERY) {
+            let (served, refused) = self.served_and_refused();
+            self.come_back.look(served, refused);
         }
     }
 }

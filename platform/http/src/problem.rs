@@ -172,21 +172,18 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "Too slow", detail)
     }
 
-    /// 503: more is asked at once than is taken on; nothing was done.
+    /// 503: more is asked at once than is taken on; nothing was done. `retry_after` are seconds, at least.
     pub fn overloaded(retry_after: u32) -> Self {
-        let detail = format!("Too many requests are being served. Nothing was done; {}", again(retry_after));
+        let detail = "Too many requests are being served. Nothing was done; try again after as many seconds as \
+                      Retry-After says.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
             .with_retry_after(retry_after)
     }
 
     /// [`Problem::overloaded`] as an answer. In a rush it is given by the ten thousand, so its body is made once.
     pub(crate) fn overloaded_answer(retry_after: u32) -> Response {
-        static BODIES: [OnceLock<Bytes>; 64] = [const { OnceLock::new() }; 64];
-        let make = || Bytes::from(Self::overloaded(retry_after).to_json());
-        let body = match BODIES.get(retry_after as usize) {
-            Some(kept) => kept.get_or_init(make).clone(),
-            None => make(),
-        };
+        static BODY: OnceLock<Bytes> = OnceLock::new();
+        let body = BODY.get_or_init(|| Self::overloaded(retry_after).to_json().into()).clone();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
@@ -197,7 +194,7 @@ impl Problem {
     /// 503: the page would have to be looked for in the whole collection, and so do too many others already.
     pub fn too_many_long_reads() -> Self {
         let detail = "Too many pages that have to be looked for in the whole collection are asked for. Sort by id, or \
-                      try again after the seconds of Retry-After.";
+                      try again after as many seconds as Retry-After says.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail).with_retry_after(AWAY)
     }
 
@@ -218,7 +215,7 @@ impl Problem {
 
     /// 503: a part that is needed does not answer now. `what` is a whole sentence.
     pub fn unavailable(what: &str) -> Self {
-        let detail = format!("{what} Please try again after the seconds of Retry-After.");
+        let detail = format!("{what} Please try again after as many seconds as Retry-After says.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail)
             .with_retry_after(AWAY)
     }
@@ -311,11 +308,6 @@ impl Serialize for Kind<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{TYPE_PREFIX}{}", self.0))
     }
-}
-
-fn again(seconds: u32) -> String {
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    format!("try again in {seconds} {unit}.")
 }
 
 impl std::fmt::Display for Problem {

@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt};
 
 use platform_resilience::{Pressure, PressureConfig};
 
-use super::{Limited, Limits};
+use super::{LOOK_EVERY, Limited, Limits};
 use crate::Problem;
 use crate::body::RawBody;
 use crate::request_id::RequestId;
@@ -350,4 +350,25 @@ async fn who_finds_a_part_away_comes_back_the_later_the_more_of_them_there_are()
     later.sort_unstable();
     later.dedup();
     assert!(later.len() > 10, "not together: {later:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_served_just_before_counts_and_not_the_quiet_night() {
+    let app = app(&Limits::default());
+    tokio::time::advance(Duration::from_secs(100_000)).await;
+    for _ in 0..10 {
+        for _ in 0..LOOK_EVERY {
+            assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let mut after = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..LOOK_EVERY {
+            let answer = ask(&app, "/away").await;
+            after.push(answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap());
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert!(after.iter().all(|seconds| (2..=5).contains(seconds)), "one for each one: {after:?}");
 }
