@@ -73,8 +73,15 @@ pub fn replica(
     peers: &Peers,
 ) -> Result<Service, OriginError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base =
-        |port, health, commits| Base { config, port, door: Arc::default(), health, commits, pressure: None };
+    let base = |port, health, commits| Base {
+        config,
+        port,
+        door: Arc::default(),
+        health,
+        commits,
+        pressure: None,
+        switch: config.faults.clone().filter(|_| service != ServiceArg::Gateway),
+    };
     let clock = || config.wire_clock.clone();
     let bus = engines.bus();
     let events = engines.events(services::bus(config, Arc::new(bus.clone())));
@@ -156,11 +163,14 @@ pub async fn check_topic(engines: &Engines) {
 /// Runs a tool on the library that runs in many processes.
 pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome {
     let Peers { order, rent, delivery, mypage } = peers;
-    let clients = [order, rent, delivery, mypage].map(client);
+    let clients = [("order", order), ("rent", rent), ("delivery", delivery), ("mypage", mypage)]
+        .map(|(name, at)| (name, client(at)));
     if let Tool::Fault { faults } = tool {
         return faults::switch_in_all(&clients, faults).await;
     }
-    let is_ready = |client: &Client| client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready);
+    let is_ready = |(_, client): &(&str, Client)| {
+        client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready)
+    };
     let all_answer = move || clients.iter().all(is_ready);
     let library = match engines.parts().await {
         Ok(library) => library,

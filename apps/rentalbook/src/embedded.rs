@@ -163,8 +163,15 @@ impl Library {
 /// Who calls whom.
 fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
     let [order_port, rent_port, delivery_port, mypage_port, gateway_port] = config.ports;
-    let base =
-        |port, health, commits| Base { config, port, door: Arc::default(), health, commits, pressure: None };
+    let base = |port, health, commits| Base {
+        config,
+        port,
+        door: Arc::default(),
+        health,
+        commits,
+        pressure: None,
+        switch: None,
+    };
     let events = Events {
         bus: services::bus(config, Arc::new(stores.bus.clone())),
         topic: TOPIC.to_owned(),

@@ -25,7 +25,7 @@ use tower::Layer as _;
 use crate::{
     config::Config,
     door::Door,
-    faults::{self, FaultyBus, FaultyDesk},
+    faults::{self, Faults, FaultyBus, FaultyDesk},
     meters,
     service::{Service, Stopping, Task},
     version,
@@ -62,6 +62,8 @@ pub(crate) struct Base<'c> {
     pub(crate) commits: Option<Commits>,
     /// How many writes its store bears, where it has one that says so.
     pub(crate) pressure: Option<Pressure>,
+    /// The faults that are switched over HTTP: those of a process of its own in a drill.
+    pub(crate) switch: Option<Faults>,
 }
 
 /// See [`Base::commits`].
@@ -219,8 +221,8 @@ impl Base<'_> {
         });
         let health = ready_while_open(Arc::clone(&self.door), self.health);
         let limits = Limits { pressure: self.pressure.clone(), ..self.config.limits.clone() };
-        let drill = self.config.faults.clone().map(faults::routes).unwrap_or_default();
-        let limited = limits.layer(router.merge(actuator(about, health, scrape)).merge(drill));
+        let switch = self.switch.map(faults::routes).unwrap_or_default();
+        let limited = limits.layer(router.merge(actuator(about, health, scrape)).merge(switch));
         let in_flight = limited.in_flight();
         meters::of_requests(meters, &limited.requests(), move || in_flight.count());
         if let Some(pressure) = self.pressure {

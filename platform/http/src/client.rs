@@ -128,9 +128,15 @@ impl Client {
         known.endpoints.iter().map(|endpoint| (endpoint.address, endpoint.state())).collect()
     }
 
-    /// Every address, as soon as the names are resolved; none where that has not come about by `deadline`.
+    /// Every address, as soon as all names have been looked up; those that are known where that takes until `deadline`.
     pub async fn addresses(&self, deadline: Instant) -> Vec<SocketAddr> {
-        self.endpoints(deadline).await.iter().map(|endpoint| endpoint.address).collect()
+        let mut known = self.0.replicas.known.clone();
+        // Whether all are known or not: what is known is what there is.
+        let _ = timeout_at(deadline, known.wait_for(|known| known.unresolved == 0)).await;
+        let mut addresses: Vec<_> =
+            self.0.replicas.known.borrow().endpoints.iter().map(|endpoint| endpoint.address).collect();
+        addresses.sort_unstable();
+        addresses
     }
 
     /// Sends a request, whose URI is path and query only; without a `Host` it gets the replica's. Waits for the head of the answer. It and its body

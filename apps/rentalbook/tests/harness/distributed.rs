@@ -9,6 +9,7 @@ use rentalbook::{
     cli::{ServiceArg, Tool},
     config::Config,
     distributed::{self, Engines, Peers},
+    faults::Faults,
     parts::Parts,
     service::Service,
 };
@@ -78,7 +79,10 @@ impl Distributed {
     }
 
     fn replica(&self, service: ServiceArg) -> Service {
-        distributed::replica(service, &self.config, &self.engines, &self.peers).expect("a replica")
+        // As processes of their own, which share nothing.
+        let faults = self.config.faults.as_ref().map(|_| Faults::default());
+        let config = Config { faults, ..self.config.clone() };
+        distributed::replica(service, &config, &self.engines, &self.peers).expect("a replica")
     }
 
     fn of(&self, service: ServiceArg) -> &[Service] {
@@ -144,6 +148,11 @@ impl SceneOn<Distributed> {
     /// The status of what mypage answers.
     pub(crate) async fn get_mypages(&self) -> u16 {
         self.send(ServiceArg::Gateway, hyper::Method::GET, "/mypages", None).await.status
+    }
+
+    /// Where the replicas of each service are.
+    pub(crate) fn peers(&self) -> Peers {
+        self.library().peers.clone()
     }
 
     /// What the engines have, as the tools see it.

@@ -45,6 +45,9 @@ async fn rent_fails_as_long_as_it_is_told_to_and_health_says_what_order_makes_of
     assert_eq!(open["state"], "open");
     assert!(open["reason"].as_str().is_some_and(|reason| reason.contains("as the drill wants it")), "{open}");
 
+    let over_http = scene.send(ServiceArg::Rent, Method::GET, "/actuator/faults", None).await;
+    assert_eq!(over_http.status, 404, "they are switched over the socket of the data folder: {over_http:?}");
+
     scene.tool(&a_switch(&["rent.fail=off"])).await;
     for order in 1..=11 {
         scene.until_shown(order, "Ship").await;

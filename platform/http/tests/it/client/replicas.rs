@@ -109,6 +109,25 @@ async fn all_addresses_of_a_name_are_used_and_the_name_is_resolved_again() {
     of_both_are_used(&client, [&servers[1], &servers[2]]).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn all_names_of_a_list_are_looked_up_before_it_is_said_who_there_is() {
+    let late = Resolver::new(|name, port| async move {
+        let (seconds, last) = if name == "near" { (0, 1) } else { (3, 2) };
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Ok(vec![SocketAddr::from(([127, 0, 0, last], port))])
+    });
+    let address = ServiceAddress::parse("http://far:1,http://near:1").unwrap();
+    let known = async |seconds| {
+        let client = Client::with_resolver(&address, &config(), &late);
+        client.addresses(Instant::now() + Duration::from_secs(seconds)).await
+    };
+    let addresses = |lasts: &[u8]| -> Vec<SocketAddr> {
+        lasts.iter().map(|last| SocketAddr::from(([127, 0, 0, *last], 1))).collect()
+    };
+    assert_eq!(known(10).await, addresses(&[1, 2]));
+    assert_eq!(known(2).await, addresses(&[1]), "those that are known by then");
+}
+
 #[tokio::test]
 async fn a_real_name_is_resolved() {
     let server = Replica::start().await;
