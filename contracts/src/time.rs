@@ -19,11 +19,15 @@ impl Timestamp {
     /// and `timestamp` have no digits for.
     const FIRST: i64 = -62_135_596_800_000;
 
-    /// Reads RFC 3339 in any offset; `None` for anything else, and for moments before the year 1.
+    /// The last whole second that a calendar has everywhere on earth: 9999-12-30T22:00:00Z.
+    const LAST: i64 = 253_402_207_200_000;
+
+    /// Reads RFC 3339 in any offset; `None` for anything else, and for moments before the year 1 or after the end of the
+    /// calendar in 9999.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let moment = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
-        (moment >= Self::FIRST).then_some(Self(moment))
+        (Self::FIRST..=Self::LAST).contains(&moment).then_some(Self(moment))
     }
 
     fn moment(self) -> jiff::Timestamp {
@@ -118,6 +122,14 @@ mod tests {
         assert_eq!(Timestamp::from_rfc3339(first).map(Timestamp::to_rfc3339).as_deref(), Some(first));
         assert_eq!(Timestamp::from_rfc3339("0001-01-01T00:00:00+00:01"), None);
         assert_eq!(Timestamp::from_rfc3339("-000001-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_moment_after_the_end_of_the_calendar_is_none() {
+        let last = "9999-12-30T22:00:00.000Z";
+        assert_eq!(Timestamp::from_rfc3339(last).map(Timestamp::to_rfc3339).as_deref(), Some(last));
+        assert_eq!(Timestamp::from_rfc3339("9999-12-30T22:00:00.001Z"), None);
+        assert_eq!(Timestamp::from_rfc3339("9999-12-31T23:59:59Z"), None);
     }
 
     #[test]
