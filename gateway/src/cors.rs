@@ -55,15 +55,29 @@ fn cors(origins: &[String]) -> Result<CorsLayer, OriginError> {
         .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID]))
 }
 
-/// `scheme://host[:port]`, nothing after it: with a path no browser would ever match it.
+/// `scheme://host[:port]`, nothing before or after it, as browsers write it (RFC 6454, 6.2): in small letters, without the
+/// port that the scheme has anyway. Otherwise no browser would ever match it.
 fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
     let unusable = || OriginError(origin.to_owned());
     let uri: Uri = origin.parse().map_err(|_| unusable())?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    if !is_web || uri.authority().is_none() || origin.ends_with('/') || uri.path() != "/" {
+    let (scheme, usual_port) = match uri.scheme_str() {
+        Some("http") => ("http", 80),
+        Some("https") => ("https", 443),
+        _ => return Err(unusable()),
+    };
+    let authority = uri.authority().ok_or_else(unusable)?;
+    let host = authority.host();
+    if host.is_empty() || origin.ends_with('/') || uri.path() != "/" || uri.query().is_some() {
         return Err(unusable());
     }
-    HeaderValue::from_str(origin).map_err(|_| unusable())
+    let port = match (authority.as_str().strip_prefix(host), authority.port_u16()) {
+        (Some(""), _) => None,
+        (Some(_colon_and_port), Some(port)) => Some(port).filter(|port| *port != usual_port),
+        // A user, or a port that is none.
+        _ => return Err(unusable()),
+    };
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    HeaderValue::try_from(format!("{scheme}://{}{port}", host.to_ascii_lowercase())).map_err(|_| unusable())
 }
 
 /// On an OPTIONS that is meant for a service, while it passes the layer that takes every OPTIONS for a preflight.

@@ -22,7 +22,9 @@ pub fn setting(bytes: &[u8]) {
         assert_eq!(written.parse::<Fault>(), Ok(fault), "{text:?} is written as {written:?}");
     }
     if check_origin(text).is_ok() {
+        let text = text.to_ascii_lowercase();
         assert!(text.starts_with("http://") || text.starts_with("https://"), "{text:?} is an origin");
+        assert!(!text.contains(['@', '?', '#']), "{text:?} is an origin");
     }
     let _ = WireClock::in_zone(text);
 }

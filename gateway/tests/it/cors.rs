@@ -56,11 +56,27 @@ async fn a_page_can_read_that_it_was_refused() {
 
 #[test]
 fn an_origin_that_is_none_is_reported() {
-    for origin in
-        ["library.example", "https://library.example/", "https://library.example/x", "ftp://x", "*", ""]
-    {
+    let with_more =
+        ["/", "/x", "?x", ":", ":99999", ":x"].map(|more| format!("https://library.example{more}"));
+    let others = ["library.example", "ftp://x", "*", "", "https://kim@library.example", "http://:80"];
+    for origin in others.into_iter().chain(with_more.iter().map(String::as_str)) {
         let mistake = gateway::check_origin(origin).unwrap_err().to_string();
         assert!(mistake.contains("is not a web origin"), "{mistake}");
     }
     gateway::check_origin("http://localhost:3000").unwrap();
+}
+
+#[tokio::test]
+async fn an_origin_is_allowed_as_browsers_write_it_however_it_was_written() {
+    for (configured, sent) in [
+        ("HTTPS://Library.Example", "https://library.example"),
+        ("https://library.example:443", "https://library.example"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:443", "http://localhost:443"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ] {
+        let gateway = with_cors(Router::new(), &[configured.to_owned()]).unwrap();
+        let answer = ask(&gateway, "gateway", "GET /", &[("origin", sent)], "").await;
+        assert_eq!(answer.header("access-control-allow-origin"), sent, "{configured}");
+    }
 }
