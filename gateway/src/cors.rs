@@ -67,7 +67,9 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
     };
     let authority = uri.authority().ok_or_else(unusable)?;
     let host = authority.host();
-    if host.is_empty() || origin.ends_with('/') || uri.path() != "/" || uri.query().is_some() {
+    // A fragment is dropped by the parser.
+    let is_more = uri.path() != "/" || uri.query().is_some() || origin.ends_with('/') || origin.contains('#');
+    if host.is_empty() || is_more {
         return Err(unusable());
     }
     let port = match (authority.as_str().strip_prefix(host), authority.port_u16()) {
