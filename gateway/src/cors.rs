@@ -65,7 +65,8 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
         Some("https") => ("https", 443),
         _ => return Err(unusable()),
     };
-    let authority = uri.authority().ok_or_else(unusable)?;
+    let authority =
+        uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(unusable)?;
     let host = authority.host();
     // A fragment is dropped by the parser.
     let is_more = uri.path() != "/" || uri.query().is_some() || origin.ends_with('/') || origin.contains('#');
@@ -75,7 +76,7 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, OriginError> {
     let port = match (authority.as_str().strip_prefix(host), authority.port_u16()) {
         (Some(""), _) => None,
         (Some(_colon_and_port), Some(port)) => Some(port).filter(|port| *port != usual_port),
-        // A user, or a port that is none.
+        // A port that is none.
         _ => return Err(unusable()),
     };
     let port = port.map_or_else(String::new, |port| format!(":{port}"));

@@ -58,7 +58,15 @@ async fn a_page_can_read_that_it_was_refused() {
 fn an_origin_that_is_none_is_reported() {
     let with_more =
         ["/", "/x", "?x", ":", ":99999", ":x"].map(|more| format!("https://library.example{more}"));
-    let others = ["library.example", "ftp://x", "*", "", "https://kim@library.example", "http://:80"];
+    let others = [
+        "library.example",
+        "ftp://x",
+        "*",
+        "",
+        "https://kim@library.example",
+        "http://x:y@x:80",
+        "http://:80",
+    ];
     for origin in others.into_iter().chain(with_more.iter().map(String::as_str)) {
         let mistake = gateway::check_origin(origin).unwrap_err().to_string();
         assert!(mistake.contains("is not a web origin"), "{mistake}");
