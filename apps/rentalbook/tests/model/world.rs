@@ -2,6 +2,7 @@
 
 mod keys;
 mod network;
+mod promise;
 mod said;
 mod store;
 
@@ -28,7 +29,7 @@ use order::{
         CancelOrder, OnRentUnavailable, Orders, Policy, Resuming,
         ports::{AlwaysOurs, OrderStore as _},
     },
-    domain::{Order, OrderId, OrderState, Rejection},
+    domain::{Order, OrderId},
 };
 use platform_event_bus::{EventBus as _, Handler, memory::MemoryBus};
 use rent::{adapters::outbound::memory::MemoryRents, application::Rents};
@@ -38,9 +39,10 @@ use rentalbook::{
 };
 use tokio::time::timeout;
 
-pub(super) use keys::Wish;
-pub(super) use network::Call;
+pub(super) use keys::{Wish, of_two_orders};
 use network::Network;
+pub(super) use network::{Call, answer, command};
+pub(super) use promise::Promise;
 use said::record;
 pub(super) use store::Death;
 use store::{Fate, Yielding};
@@ -73,16 +75,6 @@ impl delivery::application::ports::Clock for Ticking {
     fn now(&self) -> delivery::domain::Moment {
         delivery::domain::Moment(self.tick())
     }
-}
-
-/// What somebody was promised.
-#[derive(Clone, Debug, Default)]
-struct Promise {
-    /// The first request's answer, and those of its repeats.
-    answered: Vec<OrderState>,
-    cancel_accepted: bool,
-    cancel_unanswered: bool,
-    handed_over: bool,
 }
 
 /// A defect that is planted: what is wrong between the parts, whose decisions are right.
@@ -345,39 +337,10 @@ impl World {
             let parcel =
                 self.delivery_store.by_order(delivery::domain::OrderId(order.id.0)).await.expect("a store");
             let shipped = parcel.is_some_and(|parcel| parcel.state == DeliveryState::HandedOver);
-            let state = &order.state;
-            let kept = match promise {
-                Promise { handed_over: true, .. } => *state == OrderState::Shipped && shipped,
-                Promise { cancel_accepted: true, .. } => *state == OrderState::Canceled,
-                Promise { cancel_unanswered: true, .. } if *state == OrderState::Canceled => true,
-                Promise { ref answered, .. } if answered.is_empty() => {
-                    matches!(state, OrderState::Ordered | OrderState::Rejected(_))
-                }
-                Promise { ref answered, .. } => answered.iter().all(|answer| self.keeps(answer, state)),
-            };
-            if !kept {
-                broken.push(format!("{promise:?} became {state:?}"));
+            if !promise.is_kept(&order.state, shipped, self.setting.rejects) {
+                broken.push(format!("{promise:?} became {:?}", order.state));
             }
         }
         broken
-    }
-
-    /// Whether an order that was answered so may end so, where nobody has cancelled it and no courier came.
-    fn keeps(&self, answer: &OrderState, state: &OrderState) -> bool {
-        match answer {
-            OrderState::Rejected(_) => state == answer,
-            // 202 ends confirmed, or in a stated refusal: by a rule, or where a library that does not defer was killed
-            // before it had an answer.
-            OrderState::Pending => match state {
-                OrderState::Ordered | OrderState::Rejected(Rejection::Rule(_)) => true,
-                OrderState::Rejected(Rejection::Unavailable) => self.setting.rejects,
-                OrderState::Pending | OrderState::Cancelling | OrderState::Canceled | OrderState::Shipped => {
-                    false
-                }
-            },
-            OrderState::Ordered | OrderState::Cancelling | OrderState::Canceled | OrderState::Shipped => {
-                *state == OrderState::Ordered
-            }
-        }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    pub(super) fn command(&self) -> PlaceOrder {
+    pub(crate) fn command(&self) -> PlaceOrder {
         PlaceOrder {
             item: Item::parse(&self.item()).expect("an item"),
             customer: if self.suspended { Customer::parse("suspended") } else { None },
@@ -28,7 +28,7 @@ impl Wish {
     }
 
     /// It names everything that was wished, so that an order tells which requests are its own.
-    fn item(&self) -> String {
+    pub(crate) fn item(&self) -> String {
         let key = self.key.map_or_else(|| "none".to_owned(), |key| key.to_string());
         format!(
             "key {key}: thing {} for {}",
@@ -50,7 +50,7 @@ fn gives_back(order: &Order) -> bool {
 }
 
 /// Keys with two orders. One that was refused because rent did not answer has none any more.
-pub(super) fn of_two_orders(orders: &[Order]) -> Vec<String> {
+pub(crate) fn of_two_orders(orders: &[Order]) -> Vec<String> {
     let mut holders = BTreeMap::<_, Vec<_>>::new();
     for order in orders.iter().filter(|order| !gives_back(order)) {
         if let Some(key) = key_of(order) {

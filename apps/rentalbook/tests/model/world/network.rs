@@ -61,7 +61,7 @@ impl Network {
     }
 }
 
-fn command(ask: AskRent) -> ConfirmRent {
+pub(crate) fn command(ask: AskRent) -> ConfirmRent {
     ConfirmRent {
         order_id: rent::domain::OrderId(ask.order_id.0),
         customer: ask.customer.and_then(|customer| rent::domain::Customer::parse(customer.as_str())),
@@ -69,7 +69,7 @@ fn command(ask: AskRent) -> ConfirmRent {
     }
 }
 
-fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
+pub(crate) fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
     match answer {
         Ok(_) => RentAnswer::Confirmed,
         Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
