@@ -3,7 +3,7 @@
 //! One file for the three reactions: they are loaded, decided and saved together, as one batch. What each of them
 //! decides is a file of its own in `domain/`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Deliveries,
@@ -80,8 +80,9 @@ impl Deliveries {
             .collect())
     }
 
-    async fn load(&self, reactions: &[Reaction]) -> Result<HashMap<OrderId, InBatch>, Unavailable> {
-        let mut batch: HashMap<_, _> =
+    async fn load(&self, reactions: &[Reaction]) -> Result<BTreeMap<OrderId, InBatch>, Unavailable> {
+        // By order id, so that two who save the same orders take them in the same sequence.
+        let mut batch: BTreeMap<_, _> =
             reactions.iter().map(|reaction| (reaction.order_id, InBatch::default())).collect();
         let orders: Vec<_> = batch.keys().copied().collect();
         for delivery in self.store.by_orders(&orders).await? {

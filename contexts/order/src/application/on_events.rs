@@ -4,7 +4,7 @@
 //! decides is a file of its own in `domain/`.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -61,10 +61,11 @@ impl Orders {
 
     /// Returns the orders that were changed by somebody else.
     async fn react_once(&self, reactions: &[Reaction]) -> Result<Vec<OrderId>, Unavailable> {
-        let ids: HashSet<_> = reactions.iter().map(|reaction| reaction.order_id).collect();
+        let ids: BTreeSet<_> = reactions.iter().map(|reaction| reaction.order_id).collect();
         let ids: Vec<_> = ids.into_iter().collect();
         let found = self.store.by_ids(&ids).await?;
-        let mut batch: HashMap<_, _> = found
+        // By order id, so that two who save the same orders take them in the same sequence.
+        let mut batch: BTreeMap<_, _> = found
             .into_iter()
             .map(|order| (order.id, InBatch { read: order.clone(), order, facts: Vec::new() }))
             .collect();

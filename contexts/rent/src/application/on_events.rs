@@ -3,7 +3,7 @@
 //! One file for the four reactions: they are loaded, decided and saved together, as one batch. What each of them
 //! decides is a file of its own in `domain/`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Rents,
@@ -84,9 +84,10 @@ impl Rents {
             .collect())
     }
 
-    async fn load(&self, reactions: &[Reaction]) -> Result<HashMap<OrderId, InBatch>, Unavailable> {
+    async fn load(&self, reactions: &[Reaction]) -> Result<BTreeMap<OrderId, InBatch>, Unavailable> {
         let unknown = || InBatch { expected: None, rent: None, facts: Vec::new() };
-        let mut batch: HashMap<_, _> =
+        // By order id, so that two who save the same orders take them in the same sequence.
+        let mut batch: BTreeMap<_, _> =
             reactions.iter().map(|reaction| (reaction.order_id, unknown())).collect();
         let orders: Vec<_> = batch.keys().copied().collect();
         for rent in self.store.by_orders(&orders).await? {

@@ -5,11 +5,13 @@ use std::{
     convert::Infallible,
     fmt::Display,
     future::pending,
+    pin::pin,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
-        mpsc::sync_channel,
     },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
     time::Duration,
 };
 
@@ -21,7 +23,7 @@ use proptest::{
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
-    task::yield_now,
+    task::{unconstrained, yield_now},
     time::{Instant, sleep},
 };
 
@@ -31,11 +33,26 @@ use super::Defect;
 static ENGINE: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime"));
 
-/// Waits for what a real store or bus does, and lets nothing else happen meanwhile: one step of the simulation.
-pub(super) fn at_once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let (done, result) = sync_channel(1);
-    ENGINE.spawn(async move { done.send(work.await) });
-    result.recv().expect("what was asked of a store has an end")
+/// Wakes a thread that waits.
+struct Waiting(Thread);
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for what a real store or bus does, and lets nothing else happen meanwhile: one step of the simulation. (A runtime
+/// does not block on anything within another one.)
+pub(super) fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let _in_engine = ENGINE.enter();
+    let (mut work, waker) = (pin!(unconstrained(work)), Waker::from(Arc::new(Waiting(thread::current()))));
+    loop {
+        match work.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
+    }
 }
 
 /// A process of the library.
@@ -274,9 +291,7 @@ impl Life {
         work: impl FnOnce() -> W,
     ) -> Result<T, E>
     where
-        T: Send + 'static,
-        E: Send + 'static,
-        W: Future<Output = Result<T, E>> + Send + 'static,
+        W: Future<Output = Result<T, E>>,
     {
         self.before(port, what).await.map_err(&error)?;
         let done = at_once(work());
