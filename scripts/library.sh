@@ -90,6 +90,16 @@ until_ready() {
     done
 }
 
+# Until a replica has joined its group: what is said before that, it hears some seconds later. Where there are more
+# replicas than partitions, some never get one.
+until_joined() {
+    local end=$((SECONDS + 20))
+    until curl -fs -m 2 "http://127.0.0.1:$2/actuator/prometheus" | grep -q '^rentalbook_consumer_partitions{.*} [1-9]'; do
+        [ $SECONDS -lt $end ] || { say "$1 on port $2 has no partition of the topic yet" && return; }
+        sleep 0.1
+    done
+}
+
 up() {
     build
     mkdir -p "$run"
@@ -101,6 +111,9 @@ up() {
     local replica
     for replica in $replicas; do start_replica "${replica%:*}" "${replica#*:}"; done
     for replica in $replicas; do until_ready "${replica%:*}" "${replica#*:}"; done
+    for replica in $replicas; do
+        [ "${replica%:*}" = gateway ] || until_joined "${replica%:*}" "${replica#*:}"
+    done
     status
 }
 

@@ -21,7 +21,7 @@ use crate::{
     parts::Parts,
     scratch::Scratch,
     service::Service,
-    services::{self, Base, Events, OrderParts, ready_when, ready_with},
+    services::{self, Base, Events, OrderParts, Reading, ready_when, ready_with},
     tools::{Outcome, Running, Toolbox},
 };
 
@@ -84,7 +84,9 @@ pub fn replica(
     };
     let clock = || config.wire_clock.clone();
     let bus = engines.bus();
-    let events = engines.events(services::bus(config, Arc::new(bus.clone())));
+    let reading = bus.clone();
+    let events =
+        engines.events(services::bus(config, Arc::new(bus.clone())), Arc::new(move || reading.reading()));
     let service = match service {
         ServiceArg::Order => {
             let store = PostgresOrders::open_later(&engines.orders, clock());
@@ -185,13 +187,14 @@ impl Engines {
         KafkaBus::new(self.kafka.clone())
     }
 
-    fn events(&self, bus: Arc<dyn EventBus>) -> Events {
+    fn events(&self, bus: Arc<dyn EventBus>, reading: Reading) -> Events {
         Events {
             bus,
             topic: self.topic.clone(),
             group_prefix: self.group_prefix.clone(),
             gather: GATHER,
             know_age: true,
+            reading: Some(reading),
         }
     }
 

@@ -178,6 +178,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
         group_prefix: String::new(),
         gather: GATHER,
         know_age: false,
+        reading: None,
     };
 
     let (ready, written) = (stores.rents.clone(), stores.rents.clone());

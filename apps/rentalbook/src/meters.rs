@@ -41,6 +41,11 @@ const OUTBOX_AGE: Meter = Meter {
 const LAG: Meter =
     Meter { name: "rentalbook_consumer_lag_records", help: "Records that the group has not committed." };
 
+const READING: Meter = Meter {
+    name: "rentalbook_consumer_partitions",
+    help: "Partitions that the group has given to this process.",
+};
+
 const CONSUMED: Meter =
     Meter { name: "rentalbook_consumer_records_total", help: "Records that this process has handled." };
 
@@ -130,6 +135,11 @@ pub fn of_group(
     meters.counter(CONSUMED, labels, move || read.records());
     let read = Arc::clone(consumed);
     meters.counter(DEAD_LETTERS, labels, move || read.dead_letters());
+}
+
+/// What of the topic this process reads for its group.
+pub fn of_partitions(meters: &Meters, group: &str, reading: impl Fn() -> usize + Send + Sync + 'static) {
+    meters.gauge(READING, &[("group", group)], move || ready(Some(reading() as f64)));
 }
 
 /// What waits for rent, and whether rent is asked.

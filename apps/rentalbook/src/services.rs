@@ -46,7 +46,12 @@ pub(crate) struct Events {
     pub(crate) gather: Duration,
     /// Whether the outboxes know how long their oldest event has waited.
     pub(crate) know_age: bool,
+    /// How many partitions this process reads, where it shares them with others.
+    pub(crate) reading: Option<Reading>,
 }
+
+/// See [`Events::reading`].
+pub(crate) type Reading = Arc<dyn Fn() -> usize + Send + Sync>;
 
 /// What every service gets.
 pub(crate) struct Base<'c> {
@@ -288,6 +293,9 @@ impl Events {
         let group = format!("{}{name}", self.group_prefix);
         let consumed = Arc::<Consumed>::default();
         meters::of_group(meters, &self.bus, &self.topic, &group, &consumed);
+        if let Some(reading) = self.reading.clone() {
+            meters::of_partitions(meters, &group, move || reading());
+        }
         move |stopping| {
             let consumer = Consumer {
                 bus: Arc::clone(&events.bus),

@@ -16,6 +16,7 @@ use crate::{
     KafkaSettings, Unsuitable,
     client::{Ending, Words, blocking, config, late, unavailable},
     member::Member,
+    owned::Count,
     producer::Producer,
     replay::Reading,
     topics::{self, Asker, Ends, Look},
@@ -34,6 +35,7 @@ struct Shared {
     /// Topics that were there when we last needed them.
     known: Mutex<HashSet<String>>,
     ending: Ending,
+    reading: Count,
 }
 
 impl KafkaBus {
@@ -42,8 +44,8 @@ impl KafkaBus {
     pub fn new(settings: KafkaSettings) -> Self {
         let ending = Ending::default();
         let producer = Producer::new(&ending);
-        let (asker, known) = (Mutex::default(), Mutex::default());
-        Self { shared: Arc::new(Shared { settings, asker, producer, known, ending }) }
+        let (asker, known, reading) = Default::default();
+        Self { shared: Arc::new(Shared { settings, asker, producer, known, ending, reading }) }
     }
 
     /// Makes `topic` and its topic of dead letters where they are missing, and says which settings of them do not
@@ -59,6 +61,12 @@ impl KafkaBus {
             unsuitable.extend(topics::check(&*self.asker()?, &name, &look, within).await?);
         }
         Ok(unsuitable)
+    }
+
+    /// How many partitions the subscriptions of this process read: their groups have given them these.
+    #[must_use]
+    pub fn reading(&self) -> usize {
+        self.shared.reading.get()
     }
 
     /// Returns when every subscription that was dropped has left its group, but not later than
@@ -112,8 +120,9 @@ impl EventBus for KafkaBus {
 
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Subscription>, BusError> {
         self.make(topic).await?;
-        let Shared { settings, ending, .. } = &*self.shared;
-        let member = Member::join(settings, ending, topic, group).map_err(|error| unavailable(&error))?;
+        let Shared { settings, ending, reading, .. } = &*self.shared;
+        let member =
+            Member::join(settings, ending, reading, topic, group).map_err(|error| unavailable(&error))?;
         Ok(Box::new(member))
     }
 

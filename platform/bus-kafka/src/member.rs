@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::{
     KafkaSettings,
     client::{Client, Ending, Words, bear, config, late, unavailable},
-    owned::Owned,
+    owned::{Count, Owned},
     record::read,
 };
 
@@ -48,11 +48,12 @@ impl Member {
     pub(crate) fn join(
         settings: &KafkaSettings,
         ending: &Ending,
+        count: &Count,
         topic: &str,
         group: &str,
     ) -> KafkaResult<Self> {
         let session = settings.session_timeout.as_millis();
-        let assignment = Assignment { words: Words { of: group.to_owned() }, owned: Owned::default() };
+        let assignment = Assignment { words: Words { of: group.to_owned() }, owned: Owned::counted(count) };
         let consumer: StreamConsumer<_> = config(settings)
             .set("group.id", group)
             .set("auto.offset.reset", "earliest")

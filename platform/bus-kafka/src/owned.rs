@@ -1,6 +1,12 @@
 //! Which partitions a member has, and how far it has read them.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use platform_event_bus::Record;
@@ -10,6 +16,23 @@ use rdkafka::{Offset, TopicPartitionList, error::KafkaResult};
 #[derive(Default)]
 pub(crate) struct Owned {
     state: Mutex<State>,
+    count: Count,
+}
+
+/// How many partitions all members of a process have. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.count.0.fetch_sub(self.state.get_mut().partitions.len(), Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -21,9 +44,17 @@ struct State {
 }
 
 impl Owned {
+    /// Nothing yet; what it gets is counted.
+    pub(crate) fn counted(count: &Count) -> Self {
+        Self { count: count.clone(), state: Mutex::default() }
+    }
+
     /// The group gives us these partitions: reading begins where the group has committed.
     pub(crate) fn assign(&self, given: &TopicPartitionList) {
-        self.state.lock().partitions.extend(numbers(given).map(|partition| (partition, None)));
+        let mut state = self.state.lock();
+        let before = state.partitions.len();
+        state.partitions.extend(numbers(given).map(|partition| (partition, None)));
+        self.count.0.fetch_add(state.partitions.len() - before, Ordering::Relaxed);
     }
 
     /// The group takes these partitions away. What was not committed is another member's to read: our own commit
@@ -31,7 +62,9 @@ impl Owned {
     pub(crate) fn revoke(&self, taken: &TopicPartitionList) {
         let mut state = self.state.lock();
         for partition in numbers(taken) {
-            state.partitions.remove(&partition);
+            if state.partitions.remove(&partition).is_some() {
+                self.count.0.fetch_sub(1, Ordering::Relaxed);
+            }
             state.lost.push(partition);
         }
     }
@@ -110,6 +143,20 @@ mod tests {
         assert_eq!(uncommitted(&owned), []);
         owned.returned(&[record(1, 7)]);
         assert_eq!(uncommitted(&owned), [(1, Offset::Offset(8))]);
+    }
+
+    #[test]
+    fn what_all_have_is_counted_until_it_is_taken_away_or_they_are_gone() {
+        let count = Count::default();
+        let (one, other) = (Owned::counted(&count), Owned::counted(&count));
+        one.assign(&partitions(&[0, 1, 2]));
+        other.assign(&partitions(&[3]));
+        assert_eq!(count.get(), 4);
+        one.assign(&partitions(&[1]));
+        one.revoke(&partitions(&[0, 7]));
+        assert_eq!(count.get(), 3);
+        drop(one);
+        assert_eq!(count.get(), 1);
     }
 
     #[test]

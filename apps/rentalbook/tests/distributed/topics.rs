@@ -56,6 +56,24 @@ async fn all(scene: &Scene, collection: &str, key: &str) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_the_partitions_and_say_how_many_they_have() {
+    let scene = Scene::open().await;
+    for service in [ServiceArg::Order, ServiceArg::Rent, ServiceArg::Delivery, ServiceArg::Mypage] {
+        // Two replicas, four partitions.
+        scene
+            .until("each has its half", async || {
+                let said = scene.send(service, Method::GET, "/actuator/prometheus", None).await;
+                let said = String::from_utf8_lossy(&said.body);
+                let mut lines =
+                    said.lines().filter(|line| line.starts_with("rentalbook_consumer_partitions{"));
+                lines.next().is_some_and(|line| line.ends_with("} 2"))
+            })
+            .await;
+    }
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn three_partitions_become_twelve_under_load_and_nothing_is_lost_or_done_twice() {
     let mut engines = engines();
     engines.kafka.partitions = 3;

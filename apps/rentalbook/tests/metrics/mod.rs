@@ -116,6 +116,7 @@ async fn every_metric_is_documented() {
     });
     let mut documented: BTreeMap<_, _> = documented.collect();
     assert!(documented.remove("rentalbook_outbox_oldest_seconds").is_some(), "with PostgreSQL only");
+    assert!(documented.remove("rentalbook_consumer_partitions").is_some(), "with Kafka only");
     assert_eq!(documented, there);
     scene.close().await;
 }
