@@ -7,7 +7,7 @@ DRILLS := $(addprefix drill-,breaker rent-dead delivery-down overload disk-full 
 # How often drill-kill kills, over both wirings.
 KILLS ?= 30
 # How many seeds simulate runs; with SEED that one only.
-SEEDS ?= 30000
+SEEDS ?= 10000
 SEED ?=
 
 MANY := --release --features distributed --target-dir target/distributed
@@ -40,7 +40,7 @@ bench-distributed: ## Measure the library over many processes, on a real Postgre
 $(DRILLS): drill-%: release ## Take something away from a library under load, and print what came of it
 	$(CARGO) run --release -p bench -- drill $*
 
-simulate: ## Run the application with faults between all of its steps, from SEEDS seeds, or from the one of SEED
+simulate: ## Run the application on real stores with faults between all of its steps, from SEEDS seeds, or from the one of SEED
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test -p rentalbook --all-features --test main model::simulation -- --nocapture
 
 drill-kill: release ## Kill processes of both wirings at random moments, KILLS times each

@@ -82,12 +82,6 @@ impl delivery::application::ports::Clock for Ticking {
 pub(super) enum Defect {
     /// The store forgets which order an Idempotency-Key is of.
     ForgetsKeys,
-    /// A relay that publishes several events leaves the last one out.
-    LosesAnEvent,
-    /// A consumer commits its position before it has handled the batch, and dies between the two.
-    CommitsFirst,
-    /// Nobody resumes what is pending.
-    ForgetsPending,
 }
 
 /// How a library is set up.
@@ -222,12 +216,8 @@ impl World {
             _ => self.said_by_delivery().await,
         };
         let from = self.published[publisher];
-        let mut some: Vec<_> =
-            said.into_iter().skip(from).take(at_most).map(|event| record(&event)).collect();
+        let some: Vec<_> = said.into_iter().skip(from).take(at_most).map(|event| record(&event)).collect();
         self.published[publisher] += some.len();
-        if self.setting.defect == Some(Defect::LosesAnEvent) && some.len() > 1 {
-            some.pop();
-        }
         self.bus.publish(TOPIC, some).await.expect("published");
     }
 
@@ -254,10 +244,6 @@ impl World {
         }
         let mut subscription = self.bus.subscribe(TOPIC, GROUPS[group]).await.expect("a subscription");
         let records = subscription.next(at_most).await.expect("records");
-        if !commits && self.setting.defect == Some(Defect::CommitsFirst) {
-            subscription.commit().await.expect("committed");
-            return;
-        }
         let handling = self.handlers[group].handle(&records);
         let Ok(handled) = timeout(Duration::from_millis(10), handling).await else { return };
         handled.expect("handled");
@@ -268,9 +254,6 @@ impl World {
 
     /// The resume worker for a while.
     pub(super) async fn resume(&mut self, call: Call) {
-        if self.setting.defect == Some(Defect::ForgetsPending) {
-            return;
-        }
         *self.network.call.lock() = call;
         let second = Duration::from_secs(1);
         let resuming = Resuming {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     super::world::{Promise, Wish, of_two_orders},
-    processes::Library,
+    library::Library,
 };
 
 /// What they were told.

@@ -6,8 +6,10 @@
 //! each use of a store is one step of it: so a seed tells the same story every time, on every machine.
 
 mod clients;
+mod clock;
 mod events;
 mod fate;
+mod library;
 mod network;
 mod processes;
 mod stores;

@@ -1,71 +1,31 @@
-//! The library as four processes on real files, each of which may die at any step and is started again.
+//! Processes that run, and die at any step.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use contracts::{GROUPS, TOPIC, WireClock};
-use delivery::{
-    adapters::outbound::sqlite::SqliteDeliveries,
-    application::{Deliveries, ports::DeliveryStore},
-};
-use mypage::{adapters::outbound::redb::RedbView, query::View};
-use order::{
-    adapters::outbound::{guarded_desk::GuardedDesk, sqlite::SqliteOrders},
-    application::{
-        OnRentUnavailable, Orders, Policy, Resuming,
-        ports::{AlwaysOurs, OrderStore},
-    },
-};
+use delivery::application::Deliveries;
+use mypage::query::View;
+use order::application::Orders;
 use parking_lot::Mutex;
-use platform_event_bus::{Consumed, Consumer, Handler};
-use platform_outbox::{Outbox, Relay};
-use platform_resilience::{Guard, GuardConfig};
-use platform_storage::LogBus;
-use rent::{
-    adapters::outbound::sqlite::SqliteRents,
-    application::{Rents, ports::RentStore},
-};
-use tokio::{
-    sync::Notify,
-    task::{AbortHandle, JoinHandle, yield_now},
-};
+use platform_outbox::Outbox;
+use rent::application::Rents;
+use tokio::task::{AbortHandle, JoinHandle, yield_now};
 
 use super::{
-    Defect,
-    events::{FaultyBus, FaultyOutbox},
-    fate::{Fate, Life, Who, at_once},
-    network::Network,
-    stores::{Faulty, Kept},
+    fate::{Life, Who, at_once},
+    stores::Kept,
 };
-
-/// As on one machine: what a relay and a consumer rest between two batches, and how long the view may be unsettled.
-const GATHER: Duration = Duration::from_millis(15);
-const SETTLE_VIEW: Duration = Duration::from_millis(250);
-
-/// How a library is set up.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
-    pub(super) rejects: bool,
-    pub(super) gathers: bool,
-    pub(super) partitions: u32,
-    /// Most records of a transaction.
-    pub(super) batch: usize,
-    /// How far the clocks of the processes are apart, at most, in milliseconds.
-    pub(super) skew: u64,
-    /// What a client waits before a command, at most, in milliseconds.
-    pub(super) pause: u64,
-}
 
 /// A process that runs. Clones are the same.
 pub(super) struct Up<T> {
     /// Its use cases.
     pub(super) does: T,
-    life: Life,
+    pub(super) life: Life,
     tasks: Arc<Mutex<Vec<AbortHandle>>>,
     files: Arc<dyn Files>,
 }
 
 /// What a process has open.
-trait Files: Send + Sync {
+pub(super) trait Files: Send + Sync {
     fn close(&self);
 
     /// Whether something is still to be done with what they hold.
@@ -73,10 +33,10 @@ trait Files: Send + Sync {
 }
 
 /// A store, its outbox, and how much of it is not done.
-struct StoreFiles<T: ?Sized> {
-    store: Kept<T>,
-    outbox: Kept<dyn Outbox>,
-    pending: fn(&T) -> u64,
+pub(super) struct StoreFiles<T: ?Sized> {
+    pub(super) store: Kept<T>,
+    pub(super) outbox: Kept<dyn Outbox>,
+    pub(super) pending: fn(&T) -> u64,
 }
 
 impl<T: ?Sized + Send + Sync> Files for StoreFiles<T> {
@@ -110,7 +70,7 @@ impl<T: Clone> Clone for Up<T> {
 }
 
 impl<T> Up<T> {
-    fn new(does: T, life: Life, files: impl Files + 'static) -> Self {
+    pub(super) fn new(does: T, life: Life, files: impl Files + 'static) -> Self {
         Self { does, life, tasks: Arc::default(), files: Arc::new(files) }
     }
 
@@ -127,7 +87,10 @@ impl<T> Up<T> {
     }
 
     /// Does it in the process: it is dropped when that dies.
-    fn run<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> JoinHandle<R> {
+    pub(super) fn run<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = R> + Send + 'static,
+    ) -> JoinHandle<R> {
         let running = tokio::spawn(work);
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());
@@ -152,95 +115,13 @@ pub(super) struct Running {
     pub(super) order: Option<Up<Orders>>,
     pub(super) rent: Option<Up<Rents>>,
     pub(super) delivery: Option<Up<Deliveries>>,
-    mypage: Option<Up<()>>,
+    pub(super) mypage: Option<Up<()>>,
 }
 
-/// The library. Clones are the same.
-#[derive(Clone)]
-pub(super) struct Library {
-    pub(super) fate: Fate,
-    pub(super) setting: Setting,
-    pub(super) bus: LogBus,
-    pub(super) running: Arc<Mutex<Running>>,
-    pub(super) consumed: Arc<Consumed>,
-    folder: Arc<Path>,
-    news: Arc<Notify>,
-}
-
-/// A process's clock: a little wrong, and in milliseconds of the story.
-struct SkewedClock {
-    fate: Fate,
-    skew: i64,
-}
-
-impl SkewedClock {
-    fn now(&self) -> i64 {
-        1_700_000_000_000 + self.fate.now() + self.skew
-    }
-}
-
-impl order::application::ports::Clock for SkewedClock {
-    fn now(&self) -> order::domain::Moment {
-        order::domain::Moment(self.now())
-    }
-}
-
-impl rent::application::ports::Clock for SkewedClock {
-    fn now(&self) -> rent::domain::Moment {
-        rent::domain::Moment(self.now())
-    }
-}
-
-impl delivery::application::ports::Clock for SkewedClock {
-    fn now(&self) -> delivery::domain::Moment {
-        delivery::domain::Moment(self.now())
-    }
-}
-
-/// Opens a file of `folder`, of a process that has just died perhaps.
-pub(super) fn open<T: Send + 'static, E: std::fmt::Debug + Send + 'static>(
-    folder: &Path,
-    name: &str,
-    open: impl FnOnce(&Path) -> Result<T, E> + Send + 'static,
-) -> T {
-    let path = folder.join(name);
-    at_once(async move { open(&path) }).expect("a store")
-}
-
-pub(super) fn open_orders(folder: &Path) -> SqliteOrders {
-    open(folder, "order.db", |path| SqliteOrders::open(path, WireClock::default()))
-}
-
-pub(super) fn open_rents(folder: &Path) -> SqliteRents {
-    open(folder, "rent.db", |path| SqliteRents::open(path, WireClock::default()))
-}
-
-pub(super) fn open_deliveries(folder: &Path) -> SqliteDeliveries {
-    open(folder, "delivery.db", |path| SqliteDeliveries::open(path, WireClock::default()))
-}
-
-pub(super) fn open_view(folder: &Path) -> Arc<RedbView> {
-    Arc::new(open(folder, "mypage.redb", RedbView::open))
-}
-
-impl Library {
-    /// Nothing of it runs yet.
-    pub(super) fn new(fate: &Fate, setting: Setting, folder: &Path) -> Self {
-        let partitions = Some(setting.partitions);
-        Self {
-            fate: fate.clone(),
-            setting,
-            bus: open(folder, "bus.db", move |path| LogBus::open(path, partitions)),
-            running: Arc::default(),
-            consumed: Arc::default(),
-            folder: folder.into(),
-            news: Arc::default(),
-        }
-    }
-
+impl Running {
     /// Whether all of them run, and no order waits and nothing that was said.
     pub(super) fn is_done(&self) -> bool {
-        let Running { order, rent, delivery, mypage } = &*self.running.lock();
+        let Self { order, rent, delivery, mypage } = self;
         let files = [
             order.as_ref().map(|up| &up.files),
             rent.as_ref().map(|up| &up.files),
@@ -249,128 +130,19 @@ impl Library {
         ];
         files.iter().all(|files| files.is_some_and(|files| !files.wait()))
     }
+}
 
-    /// It dies, whatever it was doing.
-    pub(super) async fn kill(&self, who: Who) {
-        match who {
-            Who::Order => kill(|running| running.order.take(), &self.running).await,
-            Who::Rent => kill(|running| running.rent.take(), &self.running).await,
-            Who::Delivery => kill(|running| running.delivery.take(), &self.running).await,
-            Who::Mypage => kill(|running| running.mypage.take(), &self.running).await,
-        }
-    }
-
-    pub(super) fn start(&self, who: Who) {
-        self.fate.say(format_args!("{who:?} starts"));
-        let life = Life::new(&self.fate, who);
-        match who {
-            Who::Order => self.start_order(life),
-            Who::Rent => self.start_rent(life),
-            Who::Delivery => self.start_delivery(life),
-            Who::Mypage => self.start_mypage(life),
-        }
-    }
-
-    fn clock(&self) -> Arc<SkewedClock> {
-        let skew = i64::try_from(self.fate.below(self.setting.skew + 1)).expect("a small number");
-        Arc::new(SkewedClock { fate: self.fate.clone(), skew })
-    }
-
-    fn start_order(&self, life: Life) {
-        let store = open_orders(&self.folder);
-        let (kept, outbox) =
-            (Kept::<dyn OrderStore>::new(Arc::new(store.clone())), kept_outbox(store.outbox()));
-        let written = Arc::new(Notify::new());
-        let network = Network { life: life.clone(), running: Arc::clone(&self.running) };
-        // The breaker's rest is measured on a clock that is not the simulation's: here it has none.
-        let guard =
-            Guard::new("rent", GuardConfig { open_for: Duration::from_nanos(1), ..GuardConfig::default() });
-        let desk = Arc::new(GuardedDesk::new(Arc::new(network), guard));
-        let on_rent_unavailable =
-            if self.setting.rejects { OnRentUnavailable::Reject } else { OnRentUnavailable::Defer };
-        let policy = Policy { on_rent_unavailable, ..Policy::default() };
-        let faulty = Faulty { life: life.clone(), kept: kept.clone(), written: Arc::clone(&written) };
-        let orders = Orders::new(Arc::new(faulty), desk, self.clock(), policy);
-        let orders = if self.setting.gathers { orders.with_gathered_calls() } else { orders };
-        let files = StoreFiles { store: kept, outbox: outbox.clone(), pending: |store| store.pending() };
-        let up = Up::new(orders.clone(), life, files);
-        self.consume(&up, Arc::new(order::adapters::inbound::events::Events(orders.clone())), Duration::ZERO);
-        self.relay(&up, outbox, written);
-        if !self.fate.has(Defect::ForgetsPending) {
-            up.run(orders.resume_orders(Resuming::default(), Arc::new(AlwaysOurs)));
-        }
-        self.running.lock().order = Some(up);
-    }
-
-    fn start_rent(&self, life: Life) {
-        let store = open_rents(&self.folder);
-        let (kept, outbox) =
-            (Kept::<dyn RentStore>::new(Arc::new(store.clone())), kept_outbox(store.outbox()));
-        let written = Arc::new(Notify::new());
-        let faulty = Faulty { life: life.clone(), kept: kept.clone(), written: Arc::clone(&written) };
-        let suspended = rent::domain::Customer::parse("suspended").into_iter().collect();
-        let rents = Rents::new(Arc::new(faulty), self.clock(), rent::domain::Policy { suspended });
-        let files = StoreFiles { store: kept, outbox: outbox.clone(), pending: |_| 0 };
-        let up = Up::new(rents.clone(), life, files);
-        self.consume(&up, Arc::new(rent::adapters::inbound::events::Events(rents)), Duration::ZERO);
-        self.relay(&up, outbox, written);
-        self.running.lock().rent = Some(up);
-    }
-
-    fn start_delivery(&self, life: Life) {
-        let store = open_deliveries(&self.folder);
-        let (kept, outbox) =
-            (Kept::<dyn DeliveryStore>::new(Arc::new(store.clone())), kept_outbox(store.outbox()));
-        let written = Arc::new(Notify::new());
-        let faulty = Faulty { life: life.clone(), kept: kept.clone(), written: Arc::clone(&written) };
-        let deliveries = Deliveries::new(Arc::new(faulty), self.clock());
-        let files = StoreFiles { store: kept, outbox: outbox.clone(), pending: |_| 0 };
-        let up = Up::new(deliveries.clone(), life, files);
-        let handler = Arc::new(delivery::adapters::inbound::events::Events(deliveries));
-        self.consume(&up, handler, Duration::ZERO);
-        self.relay(&up, outbox, written);
-        self.running.lock().delivery = Some(up);
-    }
-
-    fn start_mypage(&self, life: Life) {
-        let kept = Kept::<dyn View>::new(open_view(&self.folder));
-        let faulty = Faulty { life: life.clone(), kept: kept.clone(), written: Arc::default() };
-        let up = Up::new((), life, kept);
-        let handler = Arc::new(mypage::adapters::inbound::events::Events(Arc::new(faulty)));
-        self.consume(&up, handler, SETTLE_VIEW);
-        self.running.lock().mypage = Some(up);
-    }
-
-    fn bus(&self, life: &Life) -> Arc<FaultyBus> {
-        Arc::new(FaultyBus { life: life.clone(), bus: self.bus.clone(), news: Arc::clone(&self.news) })
-    }
-
-    fn consume<T>(&self, up: &Up<T>, handler: Arc<dyn Handler>, settle_after: Duration) {
-        let consumer = Consumer {
-            bus: self.bus(&up.life),
-            topic: TOPIC.to_owned(),
-            group: GROUPS[up.life.who as usize].to_owned(),
-            handler,
-            batch: self.setting.batch,
-            gather: GATHER,
-            settle_after,
-            consumed: Arc::clone(&self.consumed),
-        };
-        up.run(consumer.run(std::future::pending()));
-    }
-
-    fn relay<T>(&self, up: &Up<T>, kept: Kept<dyn Outbox>, written: Arc<Notify>) {
-        let outbox = Arc::new(FaultyOutbox { life: up.life.clone(), kept, written });
-        let relay = Relay { outbox, bus: self.bus(&up.life), topic: TOPIC.to_owned(), gather: GATHER };
-        up.run(relay.run());
+/// It dies, whatever it was doing.
+pub(super) async fn kill(running: &Mutex<Running>, who: Who) {
+    match who {
+        Who::Order => kill_one(|running| running.order.take(), running).await,
+        Who::Rent => kill_one(|running| running.rent.take(), running).await,
+        Who::Delivery => kill_one(|running| running.delivery.take(), running).await,
+        Who::Mypage => kill_one(|running| running.mypage.take(), running).await,
     }
 }
 
-fn kept_outbox(outbox: impl Outbox) -> Kept<dyn Outbox> {
-    Kept::new(Arc::new(outbox))
-}
-
-async fn kill<T>(take: impl FnOnce(&mut Running) -> Option<Up<T>>, running: &Mutex<Running>) {
+async fn kill_one<T>(take: impl FnOnce(&mut Running) -> Option<Up<T>>, running: &Mutex<Running>) {
     let up = take(&mut running.lock());
     if let Some(up) = up {
         up.kill().await;

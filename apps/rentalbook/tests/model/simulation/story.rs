@@ -19,7 +19,7 @@ use super::{
     Defect,
     clients::Clients,
     fate::{Fate, Happened, Port, Who, at_once},
-    processes::{Library, Setting, open_deliveries, open_orders, open_rents, open_view},
+    library::{Library, Setting, open_deliveries, open_orders, open_rents, open_view},
 };
 
 /// What came of a seed.
@@ -127,7 +127,7 @@ fn is_quiet(library: &Library) -> bool {
         }
         lag
     });
-    lag == 0 && library.is_done()
+    lag == 0 && library.running.lock().is_done()
 }
 
 /// What is wrong in the files that are left, if anything is.
