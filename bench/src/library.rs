@@ -69,7 +69,7 @@ impl Library {
         for (name, port) in ["order", "rent", "delivery", "mypage", "gateway"].iter().zip(PORTS) {
             command.arg(format!("--{name}-port={port}"));
         }
-        let library = Self { process: Process(command.spawn()?) };
+        let library = Self { process: Process::new(command.spawn()?) };
         until_connected(order()).await?;
         until_connected(mypage()).await?;
         Ok(library)
@@ -122,7 +122,7 @@ impl Baseline {
             .args(bodies)
             .stdout(Stdio::null())
             .spawn()?;
-        let baseline = Self { _process: Process(child), address };
+        let baseline = Self { _process: Process::new(child), address };
         until_connected(address).await?;
         Ok(baseline)
     }

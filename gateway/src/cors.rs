@@ -1,5 +1,7 @@
 //! Which web pages may call the gateway.
 
+use std::convert::Infallible;
+
 use axum::{
     Router,
     extract::Request,
@@ -8,6 +10,7 @@ use axum::{
     response::Response,
 };
 use platform_http::{REQUEST_ID, RequestId};
+use tower::{Service, util::Either};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// A web origin that cannot be one.
@@ -20,15 +23,20 @@ pub struct OriginError(String);
 ///
 /// # Errors
 /// Where one of `origins` is none.
-pub fn with_cors(gateway: Router, origins: &[String]) -> Result<Router, OriginError> {
+pub fn with_cors<S>(gateway: S, origins: &[String]) -> Result<Either<S, Router>, OriginError>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     if origins.is_empty() {
-        return Ok(gateway);
+        return Ok(Either::Left(gateway));
     }
-    Ok(Router::new()
+    let router = Router::new()
         .fallback_service(gateway)
         .layer(map_request(show_options))
         .layer(cors(origins)?)
-        .layer(from_fn(tell_preflights_apart)))
+        .layer(from_fn(tell_preflights_apart));
+    Ok(Either::Right(router))
 }
 
 /// Checks one of the origins before anything is started.

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use axum::Router;
 use contracts::TOPIC;
 use gateway::{Behind, Upstream};
 use order::application::ports::AlwaysOurs;
@@ -217,7 +218,7 @@ fn wire(config: &Config, stores: &Stores) -> Result<Services, StartError> {
 
 fn an_upstream(collection: &'static str, service: &Service) -> Upstream {
     let door = Arc::clone(service.door());
-    let service =
-        Behind::Here { router: service.router().clone(), is_open: Arc::new(move || door.is_open()) };
+    let router = Router::new().fallback_service(service.app().clone());
+    let service = Behind::Here { router, is_open: Arc::new(move || door.is_open()) };
     Upstream { collection, service }
 }

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use platform_http::{BindError, ServerConfig, TrustedPeers, bind, serve};
+use platform_http::{BindError, Limited, ServerConfig, TrustedPeers, bind, serve};
 use tokio::{
     sync::{Mutex, oneshot, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use tower::util::Either;
 use tracing::info;
 
 use crate::door::Door;
@@ -53,11 +54,14 @@ type Tasks = Box<dyn Fn(&Stopping) -> Vec<Task> + Send + Sync>;
 /// What is waited for when everything else has ended.
 type AtTheEnd = Box<dyn Fn() -> Task + Send + Sync>;
 
+/// What a service answers: its routes within its limits, and around them, where there is a need, what web pages need.
+pub type App = Either<Limited<Router>, Router>;
+
 /// A service that can be started and stopped.
 pub struct Service {
     name: &'static str,
     door: Arc<Door>,
-    router: Router,
+    app: App,
     tasks: Tasks,
     believed: TrustedPeers,
     at_the_end: Option<AtTheEnd>,
@@ -78,13 +82,13 @@ impl Service {
         name: &'static str,
         address: SocketAddr,
         door: Arc<Door>,
-        router: Router,
+        app: App,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             door,
-            router,
+            app,
             tasks: Box::new(tasks),
             believed: TrustedPeers::default(),
             at_the_end: None,
@@ -117,8 +121,9 @@ impl Service {
     }
 
     /// What it answers.
-    pub fn router(&self) -> &Router {
-        &self.router
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
     }
 
     /// Who knows whether it is open.
@@ -145,7 +150,7 @@ impl Service {
         let (close, closed) = oneshot::channel::<()>();
         let config =
             ServerConfig { drain: DRAIN, trusted_peers: self.believed.clone(), ..ServerConfig::default() };
-        let server = serve(listener, self.router.clone(), config, async {
+        let server = serve(listener, self.app.clone(), config, async {
             let _ = closed.await;
         });
         self.door.set_open(true);

@@ -14,20 +14,20 @@ use order::{
     },
 };
 use platform_event_bus::{Consumed, Consumer, EventBus, Handler};
-use platform_http::{About, Health, HealthCheck, Limits, Scrape, actuator};
+use platform_http::{About, Health, HealthCheck, Limited, Limits, Scrape, actuator};
 use platform_outbox::{Outbox, Relay};
 use platform_resilience::{Guard, Pressure, PressureConfig};
 use platform_telemetry::Meters;
 use rent::application::{Rents, ports::RentStore};
 use serde_json::json;
-use tower::Layer as _;
+use tower::{Layer as _, util::Either};
 
 use crate::{
     config::Config,
     door::Door,
     faults::{self, Faults, FaultyBus, FaultyDesk},
     meters,
-    service::{Service, Stopping, Task},
+    service::{App, Service, Stopping, Task},
     version,
     watched_stores::WatchedStore,
 };
@@ -204,8 +204,8 @@ impl Base<'_> {
         router: Router,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
     ) -> Service {
-        let service = self.service_with(name, meters, router, tasks, Ok::<_, Infallible>);
-        service.unwrap_or_else(|never| match never {})
+        let service = self.service_with(name, meters, router, tasks, |limited| Ok(Either::Left(limited)));
+        service.unwrap_or_else(|never: Infallible| match never {})
     }
 
     /// The same with something around all of it.
@@ -215,7 +215,7 @@ impl Base<'_> {
         meters: &Arc<Meters>,
         router: Router,
         tasks: impl Fn(&Stopping) -> Vec<Task> + Send + Sync + 'static,
-        around: impl FnOnce(Router) -> Result<Router, E>,
+        around: impl FnOnce(Limited<Router>) -> Result<App, E>,
     ) -> Result<Service, E> {
         // What every service has around its resources: actuator, limits, request id, metrics.
         let about = About { name, version: version::VERSION, commit: Some(version::COMMIT) };
@@ -236,9 +236,8 @@ impl Base<'_> {
         if let Some(commits) = self.commits {
             meters::of_commits(meters, move || commits());
         }
-        let router = around(Router::new().fallback_service(limited))?;
         let address = SocketAddr::new(self.config.bind, self.port);
-        Ok(Service::new(name, address, self.door, router, tasks))
+        Ok(Service::new(name, address, self.door, around(limited)?, tasks))
     }
 }
 

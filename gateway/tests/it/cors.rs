@@ -16,7 +16,7 @@ fn a_gateway(in_flight: usize) -> Router {
     let service = Behind::Here { router: service, is_open: Arc::new(|| true) };
     let router = gateway::router(vec![Upstream { collection: "orders", service }]);
     let limited = Limits { in_flight, ..Limits::default() }.layer(router);
-    with_cors(Router::new().fallback_service(limited), &[PAGE.1.to_owned()]).unwrap()
+    Router::new().fallback_service(with_cors(limited, &[PAGE.1.to_owned()]).unwrap())
 }
 
 async fn options(headers: &[(&str, &str)]) -> Answer {
@@ -84,6 +84,7 @@ async fn an_origin_is_allowed_as_browsers_write_it_however_it_was_written() {
         ("http://[::1]:3000", "http://[::1]:3000"),
     ] {
         let gateway = with_cors(Router::new(), &[configured.to_owned()]).unwrap();
+        let gateway = Router::new().fallback_service(gateway);
         let answer = ask(&gateway, "gateway", "GET /", &[("origin", sent)], "").await;
         assert_eq!(answer.header("access-control-allow-origin"), sent, "{configured}");
     }

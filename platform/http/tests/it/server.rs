@@ -1,6 +1,7 @@
 //! The server, over real connections.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -117,10 +118,37 @@ async fn one_connection_more_than_allowed_waits_for_a_place() {
 }
 
 #[tokio::test]
+async fn what_has_begun_is_finished_when_the_client_has_gone_away() {
+    let (entered, go, finished) = <(Arc<Notify>, Arc<Notify>, Arc<Notify>)>::default();
+    let (seen, gate, said) = (entered.clone(), go.clone(), finished.clone());
+    let wait = move || async move {
+        seen.notify_one();
+        gate.notified().await;
+        said.notify_one();
+        "finished"
+    };
+    let running = start(Router::new().route("/wait", get(wait)), ServerConfig::default()).await;
+    let mut silent = running.connect().await;
+    send(&mut silent, &get_path("/wait")).await;
+    entered.notified().await;
+    silent.shutdown().await.unwrap();
+    assert!(timeout(Duration::from_millis(100), silent.read_u8()).await.is_err(), "it is waited for");
+    go.notify_one();
+    assert!(rest(&mut silent).await.ends_with("finished"), "who only says nothing more is answered");
+
+    let mut gone = running.connect().await;
+    send(&mut gone, &get_path("/wait")).await;
+    entered.notified().await;
+    drop(gone);
+    finished.notified().await;
+    go.notify_one();
+    timeout(Duration::from_secs(5), finished.notified()).await.expect("it is finished all the same");
+}
+
+#[tokio::test]
 async fn shutting_down_finishes_what_is_being_served_and_refuses_the_rest() {
-    let go = std::sync::Arc::new(Notify::new());
-    let (entered, gate) = (std::sync::Arc::new(Notify::new()), go.clone());
-    let seen = entered.clone();
+    let (entered, go) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let (seen, gate) = (entered.clone(), go.clone());
     let wait = move || async move {
         seen.notify_one();
         gate.notified().await;
@@ -144,7 +172,7 @@ async fn shutting_down_finishes_what_is_being_served_and_refuses_the_rest() {
 
 #[tokio::test]
 async fn shutting_down_does_not_wait_for_ever() {
-    let entered = std::sync::Arc::new(Notify::new());
+    let entered = Arc::new(Notify::new());
     let seen = entered.clone();
     let stuck = move || async move {
         seen.notify_one();
