@@ -53,6 +53,6 @@ fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
     match answer {
         Ok(_confirmed) => RentAnswer::Confirmed,
         Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
-        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
+        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.to_string()),
     }
 }

@@ -21,6 +21,9 @@ use tokio::time::Instant;
 
 use crate::faults::{Faults, Line};
 
+/// Most changes that one request makes: rent takes so many orders with one.
+const MOST_OF_A_REQUEST: usize = 64;
+
 /// A store whose writes are watched. Reads pass as they are.
 pub(crate) struct WatchedStore<S: ?Sized> {
     store: Arc<S>,
@@ -45,8 +48,8 @@ impl<S: ?Sized> WatchedStore<S> {
             faults.pass_store(&self.line, changes).await.map_err(unavailable)?;
         }
         let written = writing.await?;
-        // Many changes at once are no request's, and take as long as they take.
-        if changes == 1 {
+        // More changes at once are no request's, and take as long as they take.
+        if changes <= MOST_OF_A_REQUEST {
             self.pressure.note_write(begun.elapsed());
         }
         Ok(written)
@@ -75,7 +78,7 @@ impl OrderStore for WatchedStore<dyn OrderStore> {
         &self,
         changes: Vec<of_order::Save>,
     ) -> Result<Vec<Result<(), of_order::Conflict>>, of_order::Unavailable> {
-        self.write(changes.len(), of_order::Unavailable, self.store.save_all(changes)).await
+        self.write(changes.len(), of_order::Unavailable::Away, self.store.save_all(changes)).await
     }
 
     fn pending(&self) -> u64 {
@@ -117,7 +120,7 @@ impl RentStore for WatchedStore<dyn RentStore> {
         &self,
         changes: Vec<of_rent::Save>,
     ) -> Result<Vec<Result<(), of_rent::Conflict>>, of_rent::Unavailable> {
-        self.write(changes.len(), of_rent::Unavailable, self.store.save_all(changes)).await
+        self.write(changes.len(), of_rent::Unavailable::Away, self.store.save_all(changes)).await
     }
 
     async fn page(&self, query: of_rent::PageQuery) -> Result<(Vec<Rent>, u64), of_rent::PageError> {
@@ -151,7 +154,7 @@ impl DeliveryStore for WatchedStore<dyn DeliveryStore> {
         &self,
         changes: Vec<of_delivery::Save>,
     ) -> Result<Vec<Result<(), of_delivery::Conflict>>, of_delivery::Unavailable> {
-        self.write(changes.len(), of_delivery::Unavailable, self.store.save_all(changes)).await
+        self.write(changes.len(), of_delivery::Unavailable::Away, self.store.save_all(changes)).await
     }
 
     async fn page(

@@ -206,6 +206,13 @@ impl Problem {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", "Deadline exceeded", detail)
     }
 
+    /// 504: the store failed while it wrote; what was asked may have happened. Not 503, which says that it has not.
+    pub fn in_doubt() -> Self {
+        let detail = "The store failed while it wrote. The change may have happened all the same: look before you \
+                      repeat it, or repeat it with the same Idempotency-Key.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "in-doubt", "In doubt", detail)
+    }
+
     /// 502: the connection to the one who was to answer broke; what was asked may have happened.
     pub fn broken_off() -> Self {
         let detail = "The connection to the service broke before it answered. A change may have happened all the \

@@ -53,20 +53,26 @@ pub enum OpenError {
     },
 }
 
-/// A read or a write that did not happen. A retry may help; nothing of it was written.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the store is unavailable: {0}")]
-pub struct StorageError(pub String);
+/// A read or a write that did not happen. A retry may help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// Nothing of it was written.
+    #[error("the store is unavailable: {0}")]
+    Away(String),
+    /// It was committed, and the disk failed to keep it: whoever opens the file again may find it, or not.
+    #[error("it is not known whether the store has written it: {0}")]
+    InDoubt(String),
+}
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
+        Self::Away(error.to_string())
     }
 }
 
 impl From<WorkError> for StorageError {
     fn from(error: WorkError) -> Self {
-        Self(format!("a read was not done: {error}"))
+        Self::Away(format!("a read was not done: {error}"))
     }
 }
 

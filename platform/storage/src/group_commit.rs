@@ -63,8 +63,8 @@ where
 
     fn answer(self: Box<Self>, outcome: Result<(), StorageError>) {
         let Self { result, reply, .. } = *self;
-        let result =
-            outcome.and_then(|()| result.ok_or_else(|| StorageError("the write did not run".to_owned())));
+        let result = outcome
+            .and_then(|()| result.ok_or_else(|| StorageError::Away("the write did not run".to_owned())));
         // A caller that gave up has no use for the answer; what it asked for is committed all the same.
         let _ = reply.send(result);
     }
@@ -136,7 +136,7 @@ impl Writer {
         }
         if let Err(error) = self.wal.sync_data() {
             tracing::error!(%error, "a commit could not be brought to the disk: this store writes nothing any more");
-            let error = StorageError(format!("the disk does not keep what is written: {error}"));
+            let error = StorageError::InDoubt(format!("the disk does not keep what is written: {error}"));
             writes.into_iter().for_each(|write| write.answer(Err(error.clone())));
             return Err(());
         }
@@ -215,7 +215,7 @@ struct FailedCommit(String);
 
 impl From<FailedCommit> for StorageError {
     fn from(failed: FailedCommit) -> Self {
-        Self(failed.0)
+        Self::Away(failed.0)
     }
 }
 

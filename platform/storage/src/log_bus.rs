@@ -76,7 +76,7 @@ impl LogBus {
             .read(|connection| {
                 connection.query_row("SELECT coalesce(max(last), 0) + 1 FROM batches", [], |row| row.get(0))
             })
-            .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
+            .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
         let shared = Shared {
             store,
             partitions,
@@ -186,5 +186,5 @@ impl EventBus for LogBus {
 }
 
 fn unavailable(error: StorageError) -> BusError {
-    BusError::Unavailable(error.0)
+    BusError::Unavailable(error.to_string())
 }

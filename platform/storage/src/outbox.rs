@@ -86,6 +86,9 @@ impl Outbox for SqliteOutbox {
         if let Some(rows) = self.unpublished.read(seq, max) {
             return Ok(rows);
         }
+        // A commit can be read before it is on the disk. What it says is not published before: a power cut could take
+        // the commit back, and not what was published.
+        let on_disk = *self.unpublished.next.borrow();
         let read = |connection: &Connection| {
             let mut found = Vec::new();
             let mut select = connection
@@ -94,7 +97,9 @@ impl Outbox for SqliteOutbox {
             while found.len() < max
                 && let Some(row) = rows.next()?
             {
-                found.extend(read_row(row)?.into_iter().filter(|found| found.seq > seq));
+                found.extend(
+                    read_row(row)?.into_iter().filter(|found| seq < found.seq && found.seq < on_disk),
+                );
             }
             found.truncate(max);
             Ok(found)
@@ -163,6 +168,6 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Vec<OutboxRow>> {
 
 impl From<StorageError> for OutboxError {
     fn from(error: StorageError) -> Self {
-        Self(error.0)
+        Self(error.to_string())
     }
 }

@@ -77,7 +77,9 @@ impl Sqlite {
             .query_row("SELECT coalesce(max(last), 0) + 1 FROM outbox", [], |row| row.get(0))
             .map_err(failed)?;
 
-        let wal = wal_of(path).map_err(|error| unusable(path, &error))?;
+        // What a process that was killed has committed and not synced can be read: from here on it is on the disk, too.
+        let wal = wal_of(path).and_then(|wal| wal.sync_data().map(|()| wal));
+        let wal = wal.map_err(|error| unusable(path, &error))?;
 
         let (writes, waiting) = mpsc::unbounded_channel();
         let unpublished = Arc::new(Unpublished::new(next_seq));
@@ -132,7 +134,7 @@ impl Sqlite {
     }
 
     fn gone(&self) -> StorageError {
-        StorageError(format!("the writer of {} has ended", self.shared.path.display()))
+        StorageError::Away(format!("the writer of {} has ended", self.shared.path.display()))
     }
 
     /// Like [`Sqlite::write`] for a caller that cannot wait: what was submitted is written before the store closes.

@@ -45,7 +45,10 @@ impl Deliveries {
                 return Err(HandOverError::Changed(delivery.version));
             }
             match domain::hand_over(Some(&delivery), self.clock.now()).map_err(refused)? {
-                Decision::Unchanged => return Ok(delivery),
+                Decision::Unchanged => {
+                    self.store.settled().await?;
+                    return Ok(delivery);
+                }
                 Decision::Changed(handed_over, fact) => {
                     let said = fact.map(|fact| Said {
                         fact,

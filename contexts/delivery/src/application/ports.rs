@@ -12,10 +12,16 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
 }
 
-/// The store is away; a retry may help, and nothing was written.
+/// The store is away; a retry may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub String);
+pub enum Unavailable {
+    /// Nothing was written.
+    #[error("{0}")]
+    Away(String),
+    /// The store failed while it wrote: the change may have happened.
+    #[error("{0}")]
+    InDoubt(String),
+}
 
 /// Why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +111,12 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// for each: a conflict is its caller's alone, and nothing of that change is written.
     /// A call has at most one change of each delivery.
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable>;
+
+    /// Returns when everything that was read before is as durable as what is saved. A store may show a commit before the
+    /// disk has it: so who answers a repeat from a row alone, as something that holds, asks for this first.
+    async fn settled(&self) -> Result<(), Unavailable> {
+        self.save_all(Vec::new()).await.map(drop)
+    }
 
     /// Saves one change.
     async fn save(&self, change: Save) -> Result<Result<(), Conflict>, Unavailable> {

@@ -339,6 +339,19 @@ async fn while_the_store_is_away_clients_are_asked_to_come_back() {
 }
 
 #[tokio::test]
+async fn who_hands_over_while_the_store_fails_is_told_to_look_and_a_repeat_hears_only_what_is_kept() {
+    let Library { store, router, .. } = a_released_parcel().await;
+    for _ in ["at first, when it is written all the same", "as a repeat, when there is nothing to write"] {
+        store.set_in_doubt(true);
+        let detail = patch(&router, SHIPPED).await.problem(504, "in-doubt");
+        assert!(detail.contains("look before you repeat it"), "{detail}");
+        store.set_in_doubt(false);
+        assert_eq!(ask(&router, "GET /deliveries/1", &[ACCEPT], "").await.json()["status"], "Shipped");
+    }
+    assert_eq!(patch(&router, SHIPPED).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_id_of_a_request_goes_on_with_what_it_causes() {
     let Library { store, router, .. } = a_released_parcel().await;
     let router = router.layer(platform_http::Limits::default());

@@ -42,7 +42,10 @@ impl Orders {
                 return Err(CancelError::Changed(order.version));
             }
             match domain::cancel_order(&order, self.clock.now()).map_err(CancelError::Refused)? {
-                Decision::Unchanged => return Ok(order),
+                Decision::Unchanged => {
+                    self.store.settled().await?;
+                    return Ok(order);
+                }
                 Decision::Changed(cancelling, fact) => {
                     let change = a_change(&order, cancelling.clone(), fact, command.correlation_id.clone());
                     if self.store.save(change).await?.is_ok() {

@@ -56,7 +56,7 @@ impl Orders {
             return Ok(self.ask_rent(pending, correlation_id, until, false).await?.order);
         };
         let (reply, answer) = oneshot::channel();
-        let gone = |_| Unavailable("the calls to rent have ended".to_owned());
+        let gone = |_| Unavailable::Away("the calls to rent have ended".to_owned());
         first_calls.send(FirstCall { pending, correlation_id, reply }).map_err(|_| gone(()))?;
         answer.await.map_err(|_| gone(()))?
     }

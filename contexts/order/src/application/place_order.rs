@@ -66,6 +66,7 @@ impl Orders {
         let Some(key) = &command.idempotency_key else { return Ok(None) };
         match self.store.by_key(key).await? {
             Some(order) if order.item == command.item && order.customer == command.customer => {
+                self.store.settled().await?;
                 Ok(Some(order))
             }
             Some(_) => Err(PlaceError::KeyReused),
@@ -96,7 +97,7 @@ impl Orders {
             Ok(saved) => saved?,
             Err(_late) if revocation.revoke() => {
                 let reason = "the order could not be stored in time".to_owned();
-                return Err(PlaceError::Unavailable(Unavailable(reason)));
+                return Err(PlaceError::Unavailable(Unavailable::Away(reason)));
             }
             // It is being written just now: only the end of that says whether there is an order.
             Err(_late) => saving.await?,

@@ -49,7 +49,7 @@ impl Customer {
     /// The only way in.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        is_text(text, Self::MAX).then(|| Self(text.to_owned()))
+        (is_text(text, Self::MAX) && !text.trim().is_empty()).then(|| Self(text.to_owned()))
     }
 
     /// The text.

@@ -24,7 +24,7 @@ const CANCEL: &str = r#"{"status":"Order Cancel"}"#;
 const ADDRESS: &str = "http://localhost:8081/orders/1";
 
 impl Library {
-    async fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         ask(&router(self.orders.clone()), line, headers, body).await
     }
 

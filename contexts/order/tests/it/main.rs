@@ -7,6 +7,7 @@ mod first_calls;
 mod http;
 #[cfg(feature = "http")]
 mod http_rent;
+mod in_doubt;
 mod json_patch;
 mod outbox;
 mod pages;

@@ -105,7 +105,7 @@ impl Rents {
         Ok(match (decision, existing) {
             (Decision::Unchanged, Some(rent)) => Draft { change: None, answer: answer(rent, false) },
             // Every confirm of an order without a rent makes one.
-            (Decision::Unchanged, None) => return Err(Unavailable("nothing was decided".to_owned())),
+            (Decision::Unchanged, None) => return Err(Unavailable::Away("nothing was decided".to_owned())),
             (Decision::Changed(rent, fact), read) => {
                 let said = fact.map(|fact| Said {
                     fact,

@@ -12,10 +12,16 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
 }
 
-/// The store is away; a retry may help, and nothing was written.
+/// The store is away; a retry may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub String);
+pub enum Unavailable {
+    /// Nothing was written.
+    #[error("{0}")]
+    Away(String),
+    /// The store failed while it wrote: the change may have happened.
+    #[error("{0}")]
+    InDoubt(String),
+}
 
 /// Why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -27,7 +27,9 @@ impl Customer {
     /// The only way in. `None` where the text is empty, too long or has control characters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=Self::MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let fits = (1..=Self::MAX).contains(&text.chars().count())
+            && !text.chars().any(char::is_control)
+            && !text.trim().is_empty();
         fits.then(|| Self(text.to_owned()))
     }
 

@@ -325,6 +325,17 @@ async fn while_the_store_is_away_clients_are_asked_to_come_back() {
 }
 
 #[tokio::test]
+async fn who_asks_while_the_store_fails_is_not_told_that_there_is_no_rent() {
+    let (store, _, router) = a_library();
+    store.set_in_doubt(true);
+    let answer = ask(&router, "POST /rents", &[ACCEPT, JSON], r#"{"orderId":7}"#).await;
+    let detail = answer.problem(504, "in-doubt");
+    assert!(detail.contains("look before you repeat it"), "{detail}");
+    store.set_in_doubt(false);
+    assert_eq!(get(&router, "/rents/1").await.json()["status"], "Rent");
+}
+
+#[tokio::test]
 async fn the_id_of_a_request_goes_on_with_what_it_causes() {
     let (store, _, router) = a_library();
     let router = router.layer(platform_http::Limits::default());

@@ -90,12 +90,16 @@ impl<T: ?Sized + Send + Sync + 'static> Faulty<T> {
 #[async_trait]
 impl OrderStore for Faulty<dyn OrderStore> {
     async fn next_id(&self) -> Result<OrderId, of_order::Unavailable> {
-        self.ask("next id", of_order::Unavailable, |store| async move { store.next_id().await }).await
+        self.ask("next id", of_order::Unavailable::Away, |store| async move { store.next_id().await }).await
     }
 
     async fn by_id(&self, id: OrderId) -> Result<Option<Order>, of_order::Unavailable> {
-        self.ask("order by id", of_order::Unavailable, move |store| async move { store.by_id(id).await })
-            .await
+        self.ask(
+            "order by id",
+            of_order::Unavailable::Away,
+            move |store| async move { store.by_id(id).await },
+        )
+        .await
     }
 
     async fn by_key(&self, key: &IdempotencyKey) -> Result<Option<Order>, of_order::Unavailable> {
@@ -103,14 +107,22 @@ impl OrderStore for Faulty<dyn OrderStore> {
             return Ok(None);
         }
         let key = key.clone();
-        self.ask("order by key", of_order::Unavailable, move |store| async move { store.by_key(&key).await })
-            .await
+        self.ask(
+            "order by key",
+            of_order::Unavailable::Away,
+            move |store| async move { store.by_key(&key).await },
+        )
+        .await
     }
 
     async fn by_ids(&self, ids: &[OrderId]) -> Result<Vec<Order>, of_order::Unavailable> {
         let ids = ids.to_vec();
-        self.ask("orders by id", of_order::Unavailable, move |store| async move { store.by_ids(&ids).await })
-            .await
+        self.ask(
+            "orders by id",
+            of_order::Unavailable::Away,
+            move |store| async move { store.by_ids(&ids).await },
+        )
+        .await
     }
 
     async fn save_all(
@@ -134,7 +146,7 @@ impl OrderStore for Faulty<dyn OrderStore> {
             }
             store.save_all(changes).await
         };
-        self.ask("save orders", of_order::Unavailable, save).await
+        self.ask("save orders", of_order::Unavailable::Away, save).await
     }
 
     fn pending(&self) -> u64 {
@@ -142,7 +154,8 @@ impl OrderStore for Faulty<dyn OrderStore> {
     }
 
     async fn due(&self, due: of_order::Due) -> Result<Vec<Order>, of_order::Unavailable> {
-        self.ask("orders due", of_order::Unavailable, move |store| async move { store.due(due).await }).await
+        self.ask("orders due", of_order::Unavailable::Away, move |store| async move { store.due(due).await })
+            .await
     }
 
     async fn page(&self, _: of_order::PageQuery) -> Result<(Vec<Order>, u64), of_order::PageError> {
@@ -150,30 +163,35 @@ impl OrderStore for Faulty<dyn OrderStore> {
     }
 
     async fn scan(&self, after: OrderId, limit: u32) -> Result<Vec<Order>, of_order::Unavailable> {
-        self.ask("orders", of_order::Unavailable, move |store| async move { store.scan(after, limit).await })
-            .await
+        self.ask(
+            "orders",
+            of_order::Unavailable::Away,
+            move |store| async move { store.scan(after, limit).await },
+        )
+        .await
     }
 }
 
 #[async_trait]
 impl RentStore for Faulty<dyn RentStore> {
     async fn next_id(&self) -> Result<RentId, of_rent::Unavailable> {
-        self.ask("next id", of_rent::Unavailable, |store| async move { store.next_id().await }).await
+        self.ask("next id", of_rent::Unavailable::Away, |store| async move { store.next_id().await }).await
     }
 
     async fn by_id(&self, id: RentId) -> Result<Option<Rent>, of_rent::Unavailable> {
-        self.ask("rent by id", of_rent::Unavailable, move |store| async move { store.by_id(id).await }).await
+        self.ask("rent by id", of_rent::Unavailable::Away, move |store| async move { store.by_id(id).await })
+            .await
     }
 
     async fn by_order(&self, order_id: RentedOrder) -> Result<Option<Rent>, of_rent::Unavailable> {
         let ask = move |store: Arc<dyn RentStore>| async move { store.by_order(order_id).await };
-        self.ask("rent by order", of_rent::Unavailable, ask).await
+        self.ask("rent by order", of_rent::Unavailable::Away, ask).await
     }
 
     async fn by_orders(&self, orders: &[RentedOrder]) -> Result<Vec<Rent>, of_rent::Unavailable> {
         let orders = orders.to_vec();
         let ask = move |store: Arc<dyn RentStore>| async move { store.by_orders(&orders).await };
-        self.ask("rents by order", of_rent::Unavailable, ask).await
+        self.ask("rents by order", of_rent::Unavailable::Away, ask).await
     }
 
     async fn save_all(
@@ -187,7 +205,7 @@ impl RentStore for Faulty<dyn RentStore> {
                 .for_each(|change| change.facts.clear());
         }
         let save = move |store: Arc<dyn RentStore>| async move { store.save_all(changes).await };
-        self.ask("save rents", of_rent::Unavailable, save).await
+        self.ask("save rents", of_rent::Unavailable::Away, save).await
     }
 
     async fn page(&self, _: of_rent::PageQuery) -> Result<(Vec<Rent>, u64), of_rent::PageError> {
@@ -195,31 +213,40 @@ impl RentStore for Faulty<dyn RentStore> {
     }
 
     async fn scan(&self, after: RentId, limit: u32) -> Result<Vec<Rent>, of_rent::Unavailable> {
-        self.ask("rents", of_rent::Unavailable, move |store| async move { store.scan(after, limit).await })
-            .await
+        self.ask(
+            "rents",
+            of_rent::Unavailable::Away,
+            move |store| async move { store.scan(after, limit).await },
+        )
+        .await
     }
 }
 
 #[async_trait]
 impl DeliveryStore for Faulty<dyn DeliveryStore> {
     async fn next_id(&self) -> Result<DeliveryId, of_delivery::Unavailable> {
-        self.ask("next id", of_delivery::Unavailable, |store| async move { store.next_id().await }).await
+        self.ask("next id", of_delivery::Unavailable::Away, |store| async move { store.next_id().await })
+            .await
     }
 
     async fn by_id(&self, id: DeliveryId) -> Result<Option<Delivery>, of_delivery::Unavailable> {
-        self.ask("parcel by id", of_delivery::Unavailable, move |store| async move { store.by_id(id).await })
-            .await
+        self.ask(
+            "parcel by id",
+            of_delivery::Unavailable::Away,
+            move |store| async move { store.by_id(id).await },
+        )
+        .await
     }
 
     async fn by_order(&self, order_id: ItsOrder) -> Result<Option<Delivery>, of_delivery::Unavailable> {
         let ask = move |store: Arc<dyn DeliveryStore>| async move { store.by_order(order_id).await };
-        self.ask("parcel by order", of_delivery::Unavailable, ask).await
+        self.ask("parcel by order", of_delivery::Unavailable::Away, ask).await
     }
 
     async fn by_orders(&self, orders: &[ItsOrder]) -> Result<Vec<Delivery>, of_delivery::Unavailable> {
         let orders = orders.to_vec();
         let ask = move |store: Arc<dyn DeliveryStore>| async move { store.by_orders(&orders).await };
-        self.ask("parcels by order", of_delivery::Unavailable, ask).await
+        self.ask("parcels by order", of_delivery::Unavailable::Away, ask).await
     }
 
     async fn save_all(
@@ -227,7 +254,7 @@ impl DeliveryStore for Faulty<dyn DeliveryStore> {
         changes: Vec<of_delivery::Save>,
     ) -> Result<Vec<Result<(), of_delivery::Conflict>>, of_delivery::Unavailable> {
         let save = move |store: Arc<dyn DeliveryStore>| async move { store.save_all(changes).await };
-        self.ask("save parcels", of_delivery::Unavailable, save).await
+        self.ask("save parcels", of_delivery::Unavailable::Away, save).await
     }
 
     async fn page(&self, _: of_delivery::PageQuery) -> Result<(Vec<Delivery>, u64), of_delivery::PageError> {
@@ -236,7 +263,7 @@ impl DeliveryStore for Faulty<dyn DeliveryStore> {
 
     async fn scan(&self, after: ItsOrder, limit: u32) -> Result<Vec<Delivery>, of_delivery::Unavailable> {
         let ask = move |store: Arc<dyn DeliveryStore>| async move { store.scan(after, limit).await };
-        self.ask("parcels", of_delivery::Unavailable, ask).await
+        self.ask("parcels", of_delivery::Unavailable::Away, ask).await
     }
 }
 

@@ -73,6 +73,6 @@ pub(crate) fn answer(answer: Result<Confirmed, ConfirmError>) -> RentAnswer {
     match answer {
         Ok(_) => RentAnswer::Confirmed,
         Err(ConfirmError::Refused(refusal)) => RentAnswer::Refused(refusal.0),
-        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.0),
+        Err(ConfirmError::Unavailable(error)) => RentAnswer::Unavailable(error.to_string()),
     }
 }

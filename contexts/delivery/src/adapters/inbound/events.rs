@@ -22,7 +22,10 @@ impl Handler for Events {
         for record in records {
             reactions.extend(read(record)?);
         }
-        self.0.on_events(reactions).await.map_err(|unavailable| HandleError::Unavailable(unavailable.0))
+        self.0
+            .on_events(reactions)
+            .await
+            .map_err(|unavailable| HandleError::Unavailable(unavailable.to_string()))
     }
 }
 

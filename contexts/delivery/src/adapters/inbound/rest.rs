@@ -270,8 +270,13 @@ fn no_page(error: PageError) -> Problem {
     }
 }
 
-/// The caller only learns that a retry may help.
+/// The caller only learns whether something may have been done.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Deliveries cannot be read or written at the moment; nothing was done.")
-        .because(error)
+    match &error {
+        Unavailable::Away(_) => {
+            Problem::unavailable("Deliveries cannot be read or written at the moment; nothing was done.")
+        }
+        Unavailable::InDoubt(_) => Problem::in_doubt(),
+    }
+    .because(error)
 }

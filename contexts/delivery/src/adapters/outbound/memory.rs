@@ -20,6 +20,7 @@ struct State {
     deliveries: BTreeMap<OrderId, Delivery>,
     said: Vec<(OrderId, Said)>,
     away: bool,
+    in_doubt: bool,
 }
 
 impl MemoryDeliveries {
@@ -29,6 +30,11 @@ impl MemoryDeliveries {
         self.0.lock().said.clone()
     }
 
+    /// From now on the store writes and then fails to say so, or is well again.
+    pub fn set_in_doubt(&self, in_doubt: bool) {
+        self.0.lock().in_doubt = in_doubt;
+    }
+
     /// From now on the store is away, or back.
     pub fn set_away(&self, away: bool) {
         self.0.lock().away = away;
@@ -36,7 +42,7 @@ impl MemoryDeliveries {
 
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
         let mut state = self.0.lock();
-        if state.away { Err(Unavailable("the store is away".to_owned())) } else { Ok(run(&mut state)) }
+        if state.away { Err(Unavailable::Away("the store is away".to_owned())) } else { Ok(run(&mut state)) }
     }
 }
 
@@ -62,7 +68,10 @@ impl DeliveryStore for MemoryDeliveries {
     }
 
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
-        self.with(|state| changes.into_iter().map(|change| state.save(change)).collect())
+        self.with(|state| {
+            let saved = changes.into_iter().map(|change| state.save(change)).collect();
+            state.told(saved)
+        })?
     }
 
     async fn page(&self, query: PageQuery) -> Result<(Vec<Delivery>, u64), PageError> {
@@ -116,6 +125,11 @@ fn status_rank(state: DeliveryState) -> Option<u8> {
 }
 
 impl State {
+    fn told<T>(&self, saved: T) -> Result<T, Unavailable> {
+        let in_doubt = || Unavailable::InDoubt("the disk has failed".to_owned());
+        if self.in_doubt { Err(in_doubt()) } else { Ok(saved) }
+    }
+
     fn save(&mut self, change: Save) -> Result<(), Conflict> {
         let Save { expected, delivery, facts, .. } = change;
         let order_id = delivery.order_id;

@@ -183,8 +183,9 @@ fn read_delivery(row: &tokio_postgres::Row) -> Result<Delivery, Unavailable> {
         }))
     };
     let delivery = read().map_err(StoreError::from)?;
-    delivery
-        .ok_or_else(|| Unavailable("a delivery in the database is none that this program knows".to_owned()))
+    delivery.ok_or_else(|| {
+        Unavailable::Away("a delivery in the database is none that this program knows".to_owned())
+    })
 }
 
 /// The condition is that of the partial indexes, word by word: only so they are taken.
@@ -219,7 +220,7 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
-        Self(error.0)
+        Self::Away(error.0)
     }
 }
 

@@ -286,9 +286,9 @@ fn read_item(body: &Object) -> Result<Item, Problem> {
 fn read_customer(body: &Object) -> Result<Option<Customer>, Problem> {
     let Some(text) = body.optional_text("customer", 1, Customer::MAX)? else { return Ok(None) };
     let customer = Customer::parse(text);
-    customer
-        .map(Some)
-        .ok_or_else(|| Problem::invalid_field("customer", "Send a text of 1 to 100 characters."))
+    customer.map(Some).ok_or_else(|| {
+        Problem::invalid_field("customer", "Send a text of 1 to 100 characters, not only spaces.")
+    })
 }
 
 /// The original's clients send the status that they wish for.
@@ -318,7 +318,13 @@ fn no_page(error: PageError) -> Problem {
     }
 }
 
-/// The caller only learns that a retry may help.
+/// The caller only learns whether something may have been done.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Orders cannot be read or written at the moment; nothing was done.").because(error)
+    match &error {
+        Unavailable::Away(_) => {
+            Problem::unavailable("Orders cannot be read or written at the moment; nothing was done.")
+        }
+        Unavailable::InDoubt(_) => Problem::in_doubt(),
+    }
+    .because(error)
 }

@@ -33,6 +33,7 @@ struct State {
     orders: BTreeMap<OrderId, Order>,
     said: Vec<(OrderId, Said)>,
     away: bool,
+    in_doubt: bool,
 }
 
 impl MemoryOrders {
@@ -42,6 +43,11 @@ impl MemoryOrders {
         self.0.state.lock().said.clone()
     }
 
+    /// From now on the store writes and then fails to say so, or is well again.
+    pub fn set_in_doubt(&self, in_doubt: bool) {
+        self.0.state.lock().in_doubt = in_doubt;
+    }
+
     /// From now on the store is away, or back.
     pub fn set_away(&self, away: bool) {
         self.0.state.lock().away = away;
@@ -49,7 +55,7 @@ impl MemoryOrders {
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Unavailable> {
         let state = self.0.state.lock();
-        if state.away { Err(Unavailable("the store is away".to_owned())) } else { Ok(read(&state)) }
+        if state.away { Err(Unavailable::Away("the store is away".to_owned())) } else { Ok(read(&state)) }
     }
 }
 
@@ -76,7 +82,8 @@ impl OrderStore for MemoryOrders {
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
         self.read(|_| ())?;
         let mut state = self.0.state.lock();
-        Ok(changes.into_iter().map(|change| state.save(change)).collect())
+        let saved = changes.into_iter().map(|change| state.save(change)).collect();
+        state.told(saved)
     }
 
     fn pending(&self) -> u64 {
@@ -147,6 +154,11 @@ fn status_rank(order: &Order) -> u8 {
 }
 
 impl State {
+    fn told<T>(&self, saved: T) -> Result<T, Unavailable> {
+        let in_doubt = || Unavailable::InDoubt("the disk has failed".to_owned());
+        if self.in_doubt { Err(in_doubt()) } else { Ok(saved) }
+    }
+
     fn pending(&self) -> u64 {
         self.orders.values().filter(|order| order.state == OrderState::Pending).count() as u64
     }

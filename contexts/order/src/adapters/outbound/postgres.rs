@@ -242,7 +242,9 @@ fn read_order(row: &tokio_postgres::Row) -> Result<Order, Unavailable> {
         }))
     };
     let order = read().map_err(StoreError::from)?;
-    order.ok_or_else(|| Unavailable("an order in the database is none that this program knows".to_owned()))
+    order.ok_or_else(|| {
+        Unavailable::Away("an order in the database is none that this program knows".to_owned())
+    })
 }
 
 fn order_by(sort: &[(SortField, bool)]) -> String {
@@ -272,7 +274,7 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
-        Self(error.0)
+        Self::Away(error.0)
     }
 }
 

@@ -60,7 +60,8 @@ impl SqliteOrders {
     pub fn open(path: &Path, wire_clock: WireClock) -> Result<Self, OpenError> {
         let store = Sqlite::open(path, "order", MIGRATIONS)?;
         let read = |sql| store.read(|c| c.query_row(sql, [], |row| row.get::<_, i64>(0)));
-        let damaged = |error: StorageError| OpenError::Damaged { path: path.to_owned(), reason: error.0 };
+        let damaged =
+            |error: StorageError| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() };
         let next_id = read("SELECT coalesce(max(id), 0) + 1 FROM orders").map_err(damaged)?;
         let pending = read("SELECT count(*) FROM orders WHERE state = 0").map_err(damaged)?;
         Ok(Self {
@@ -117,7 +118,7 @@ impl OrderStore for SqliteOrders {
     }
 
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
-        let redoable = changes.iter().all(|change| change.redoable);
+        let redoable = !changes.is_empty() && changes.iter().all(|change| change.redoable);
         // Encoded here, on the caller's thread: the writer's time is what everybody waits for.
         let changes: Vec<_> = changes
             .into_iter()
@@ -277,7 +278,10 @@ fn read_order(row: &Row<'_>) -> rusqlite::Result<Order> {
 
 impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {
-        Self(error.0)
+        match error {
+            StorageError::Away(reason) => Self::Away(reason),
+            StorageError::InDoubt(reason) => Self::InDoubt(reason),
+        }
     }
 }
 

@@ -186,7 +186,7 @@ async fn confirm_rent(
 fn read_wish(body: &Object) -> Result<Option<Customer>, Problem> {
     check_wished_status(body)?;
     let Some(text) = body.optional_text("customer", 1, Customer::MAX)? else { return Ok(None) };
-    let expected = || body.invalid("customer", "Send a text of 1 to 100 characters.");
+    let expected = || body.invalid("customer", "Send a text of 1 to 100 characters, not only spaces.");
     Customer::parse(text).map(Some).ok_or_else(expected)
 }
 
@@ -215,7 +215,13 @@ fn no_page(error: PageError) -> Problem {
     }
 }
 
-/// The caller only learns that a retry may help.
+/// The caller only learns whether something may have been done.
 fn away(error: Unavailable) -> Problem {
-    Problem::unavailable("Rents cannot be read or written at the moment; nothing was done.").because(error)
+    match &error {
+        Unavailable::Away(_) => {
+            Problem::unavailable("Rents cannot be read or written at the moment; nothing was done.")
+        }
+        Unavailable::InDoubt(_) => Problem::in_doubt(),
+    }
+    .because(error)
 }

@@ -20,6 +20,7 @@ struct State {
     rents: BTreeMap<RentId, Rent>,
     said: Vec<(OrderId, Said)>,
     away: bool,
+    in_doubt: bool,
 }
 
 impl MemoryRents {
@@ -29,6 +30,11 @@ impl MemoryRents {
         self.0.lock().said.clone()
     }
 
+    /// From now on the store writes and then fails to say so, or is well again.
+    pub fn set_in_doubt(&self, in_doubt: bool) {
+        self.0.lock().in_doubt = in_doubt;
+    }
+
     /// From now on the store is away, or back.
     pub fn set_away(&self, away: bool) {
         self.0.lock().away = away;
@@ -36,7 +42,7 @@ impl MemoryRents {
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Unavailable> {
         let state = self.0.lock();
-        if state.away { Err(Unavailable("the store is away".to_owned())) } else { Ok(read(&state)) }
+        if state.away { Err(Unavailable::Away("the store is away".to_owned())) } else { Ok(read(&state)) }
     }
 }
 
@@ -65,7 +71,8 @@ impl RentStore for MemoryRents {
     async fn save_all(&self, changes: Vec<Save>) -> Result<Vec<Result<(), Conflict>>, Unavailable> {
         self.read(|_| ())?;
         let mut state = self.0.lock();
-        Ok(changes.into_iter().map(|change| state.save(change)).collect())
+        let saved = changes.into_iter().map(|change| state.save(change)).collect();
+        state.told(saved)
     }
 
     async fn page(&self, query: PageQuery) -> Result<(Vec<Rent>, u64), PageError> {
@@ -121,6 +128,11 @@ fn is_canceled(rent: &Rent) -> bool {
 }
 
 impl State {
+    fn told<T>(&self, saved: T) -> Result<T, Unavailable> {
+        let in_doubt = || Unavailable::InDoubt("the disk has failed".to_owned());
+        if self.in_doubt { Err(in_doubt()) } else { Ok(saved) }
+    }
+
     fn save(&mut self, change: Save) -> Result<(), Conflict> {
         let order_id = change.rent.order_id;
         let found = self.rents.values().find(|rent| rent.order_id == order_id).map(|rent| rent.version);

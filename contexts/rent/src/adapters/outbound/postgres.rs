@@ -175,7 +175,7 @@ fn read_rent(row: &tokio_postgres::Row) -> Result<Rent, Unavailable> {
         }))
     };
     let rent = read().map_err(StoreError::from)?;
-    rent.ok_or_else(|| Unavailable("a rent in the database is none that this program knows".to_owned()))
+    rent.ok_or_else(|| Unavailable::Away("a rent in the database is none that this program knows".to_owned()))
 }
 
 fn order_by(sort: &[(SortField, bool)]) -> String {
@@ -206,7 +206,7 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
-        Self(error.0)
+        Self::Away(error.0)
     }
 }
 

@@ -54,7 +54,7 @@ impl SqliteRents {
         let store = Sqlite::open(path, "rent", MIGRATIONS)?;
         let next_id: i64 = store
             .read(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM rents", [], |row| row.get(0)))
-            .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.0 })?;
+            .map_err(|error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
         Ok(Self { store, next_id: Arc::new(AtomicI64::new(next_id)), wire_clock })
     }
 
@@ -245,7 +245,10 @@ fn column(field: SortField) -> &'static str {
 
 impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {
-        Self(error.0)
+        match error {
+            StorageError::Away(reason) => Self::Away(reason),
+            StorageError::InDoubt(reason) => Self::InDoubt(reason),
+        }
     }
 }
 
