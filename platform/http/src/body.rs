@@ -169,7 +169,9 @@ impl Object {
     ///
     /// Spaces around it do not count towards `min`, so that a text of spaces is none.
     pub fn text(&self, field: &str, min: usize, max: usize) -> Result<&str, Problem> {
-        self.optional_text(field, min, max)?.ok_or_else(|| self.missing(field))
+        self.optional_text(field, min, max)?.ok_or_else(|| {
+            self.invalid(field, format!("It is missing. Send a text of {min} to {max} characters."))
+        })
     }
 
     /// Like [`Object::text`], but it may be absent or null.
@@ -201,7 +203,8 @@ impl Object {
 
     /// A whole number from 1; else a 422 that names the field.
     pub fn id(&self, field: &str) -> Result<i64, Problem> {
-        self.optional_id(field)?.ok_or_else(|| self.missing(field))
+        let missing = || self.invalid(field, "It is missing. Send a whole number from 1.");
+        self.optional_id(field)?.ok_or_else(missing)
     }
 
     /// Like [`Object::id`], but it may be absent or null.
@@ -219,10 +222,6 @@ impl Object {
     pub fn invalid(&self, field: &str, expected: impl fmt::Display) -> Problem {
         Problem::invalid_field(&format!("{}{field}", self.place), expected)
     }
-
-    fn missing(&self, field: &str) -> Problem {
-        self.invalid(field, "It is missing.")
-    }
 }
 
 /// What a text has to be that is not so.
@@ -231,7 +230,8 @@ fn wrong_text(text: &str, min: usize, max: usize) -> Option<Cow<'static, str>> {
     // Nothing is longer in characters than in bytes, so most texts are not counted.
     let short_enough = text.len() <= max || text.chars().count() <= max;
     if !long_enough || !short_enough {
-        return Some(format!("It has to be a text of {min} to {max} characters.").into());
+        let not_only_spaces = if min > 0 { ", not only spaces" } else { "" };
+        return Some(format!("It has to be a text of {min} to {max} characters{not_only_spaces}.").into());
     }
     text.chars().any(char::is_control).then(|| "It has control characters. Leave them out.".into())
 }

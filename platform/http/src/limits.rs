@@ -161,7 +161,31 @@ pub struct Requests {
     by_class: [AtomicU64; 6],
     overload: AtomicU64,
     unavailable: AtomicU64,
+    /// When to come back with a write follows from writes alone, however many reads are served beside them.
+    writes: Flow,
+    reads: Flow,
+}
+
+/// How many of one kind were served, and how many turned away with 503.
+#[derive(Debug, Default)]
+struct Flow {
+    served: AtomicU64,
+    refused: AtomicU64,
     come_back: ComeBack,
+}
+
+impl Flow {
+    fn count(&self, is_refused: bool) {
+        let count = if is_refused { &self.refused } else { &self.served };
+        if (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(LOOK_EVERY) {
+            let (served, refused) = self.so_far();
+            self.come_back.look(served, refused);
+        }
+    }
+
+    fn so_far(&self) -> (u64, u64) {
+        (self.served.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
+    }
 }
 
 impl Requests {
@@ -180,28 +204,27 @@ impl Requests {
         self.unavailable.load(Ordering::Relaxed)
     }
 
-    /// Seconds until one who is turned away now may come back, at least `least`.
-    fn come_back_after(&self, least: u32) -> u32 {
-        let (served, refused) = self.served_and_refused();
-        self.come_back.after(least, served, refused)
+    /// Seconds until one who is turned away now may come back with the same kind of request, at least `least`.
+    fn come_back_after(&self, least: u32, is_write: bool) -> u32 {
+        let flow = self.flow(is_write);
+        let (served, refused) = flow.so_far();
+        flow.come_back.after(least, served, refused)
     }
 
-    fn served_and_refused(&self) -> (u64, u64) {
-        let all: u64 = self.by_class.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-        let refused = self.overload() + self.unavailable();
-        (all.saturating_sub(refused), refused)
+    fn flow(&self, is_write: bool) -> &Flow {
+        if is_write { &self.writes } else { &self.reads }
     }
 
-    fn count(&self, status: StatusCode, is_refused: bool) {
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let count = if is_refused { &self.overload } else { &self.unavailable };
+    fn count(&self, status: StatusCode, is_overload: bool, is_write: bool) {
+        let is_refused = status == StatusCode::SERVICE_UNAVAILABLE;
+        if is_refused {
+            let count = if is_overload { &self.overload } else { &self.unavailable };
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) else { return };
-        if (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(LOOK_EVERY) {
-            let (served, refused) = self.served_and_refused();
-            self.come_back.look(served, refused);
+        if let Some(count) = self.by_class.get(usize::from(status.as_u16() / 100)) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
+        self.flow(is_write).count(is_refused);
     }
 }
 
@@ -273,9 +296,10 @@ where
             }
             self.inner.call(request)
         });
-        let retry_after = if refused { self.requests.come_back_after(self.limits.retry_after) } else { 0 };
+        let retry_after =
+            if refused { self.requests.come_back_after(self.limits.retry_after, is_write) } else { 0 };
         let requests = limited.then(|| Arc::clone(&self.requests));
-        Running { inner, id, place, deadline, retry_after, requests, timer: None }
+        Running { inner, id, place, is_write, deadline, retry_after, requests, timer: None }
     }
 }
 
@@ -286,6 +310,7 @@ pub struct Running<F> {
     inner: Option<F>,
     id: RequestId,
     place: Option<Place>,
+    is_write: bool,
     deadline: Deadline,
     /// Of one that is refused.
     retry_after: u32,
@@ -318,13 +343,13 @@ where
         running.place = None;
         Poll::Ready(answer.map(|mut response| {
             if let Some(requests) = &running.requests {
-                requests.count(response.status(), is_refused);
+                requests.count(response.status(), is_refused, running.is_write);
             }
             if response.status().is_server_error() {
                 if let (Some(AtLeast(least)), Some(requests)) =
                     (response.extensions_mut().remove(), &running.requests)
                 {
-                    let after = HeaderValue::from(requests.come_back_after(least));
+                    let after = HeaderValue::from(requests.come_back_after(least, running.is_write));
                     response.headers_mut().insert(RETRY_AFTER, after);
                 }
                 failures::say(&running.id, &mut response);

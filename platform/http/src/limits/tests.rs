@@ -326,6 +326,26 @@ async fn the_more_are_turned_away_the_later_they_may_come_back_and_not_together(
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_to_come_back_with_a_write_follows_from_writes_alone() {
+    let app = app(&one_write());
+    let write = async || {
+        let request = Request::post("/body").body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    };
+    assert_eq!(write().await.status().as_u16(), 200);
+    let _place = app.in_flight.enter(true);
+    for _ in 0..40 {
+        assert_eq!(write().await.status().as_u16(), 503);
+        for _ in 0..20 {
+            assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
+        }
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let after = write().await.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap();
+    assert!((30..=60).contains(&after), "40 writes were turned away for each one that was served: {after}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_finds_a_part_away_comes_back_the_later_the_more_of_them_there_are() {
     let service = app(&Limits::default());
     let gateway = Limits::default().layer(Router::new().fallback_service(service));
