@@ -59,6 +59,9 @@ pub enum StorageError {
     /// Nothing of it was written.
     #[error("the store is unavailable: {0}")]
     Away(String),
+    /// Pages of the file contradict each other. No retry helps, and nothing more is written to it.
+    #[error("a data file is damaged: {0}")]
+    Damaged(String),
     /// It was committed, and the disk failed to keep it: whoever opens the file again may find it, or not.
     #[error("it is not known whether the store has written it: {0}")]
     InDoubt(String),
@@ -66,7 +69,8 @@ pub enum StorageError {
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Away(error.to_string())
+        let reason = error.to_string();
+        if is_damage(&error) { Self::Damaged(reason) } else { Self::Away(reason) }
     }
 }
 
@@ -87,12 +91,13 @@ pub enum PartError {
     Unavailable(#[from] StorageError),
 }
 
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(NotADatabase | DatabaseCorrupt))
+}
+
 /// Sorts what SQLite says on opening into what a person can do about it.
 pub(crate) fn open_error(path: &std::path::Path, error: &rusqlite::Error) -> OpenError {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     let (path, reason) = (path.to_owned(), error.to_string());
-    match error.sqlite_error_code() {
-        Some(NotADatabase | DatabaseCorrupt) => OpenError::Damaged { path, reason },
-        _ => OpenError::Unusable { path, reason },
-    }
+    if is_damage(error) { OpenError::Damaged { path, reason } } else { OpenError::Unusable { path, reason } }
 }

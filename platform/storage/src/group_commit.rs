@@ -121,7 +121,7 @@ impl Writer {
                         return;
                     }
                 }
-                Err(error) => writes.drain(..).for_each(|write| write.answer(Err(error.clone().into()))),
+                Err(error) => writes.drain(..).for_each(|write| write.answer(Err(error.clone()))),
             }
         }
     }
@@ -162,16 +162,16 @@ impl Writer {
         match self.commit_together(&mut alone) {
             Ok(committed) => self.finish(alone, committed),
             Err(error) => {
-                alone.into_iter().for_each(|write| write.answer(Err(error.clone().into())));
+                alone.into_iter().for_each(|write| write.answer(Err(error.clone())));
                 Ok(())
             }
         }
     }
 
-    fn commit_together(&mut self, writes: &mut Vec<Box<dyn Write>>) -> Result<Committed, FailedCommit> {
+    fn commit_together(&mut self, writes: &mut Vec<Box<dyn Write>>) -> Result<Committed, StorageError> {
         let batch = Batch::default();
         batch.next_seq.set(self.next_seq);
-        self.try_commit(writes, &batch).map_err(|error| FailedCommit(error.to_string()))?;
+        self.try_commit(writes, &batch)?;
         self.counts.writes.fetch_add(writes.len() as u64, Ordering::Relaxed);
         self.next_seq = batch.next_seq.get();
         for (number, n) in batch.in_memory.take() {
@@ -207,16 +207,6 @@ impl Writer {
 /// What a commit has added to the outbox.
 struct Committed {
     said: Vec<OutboxRow>,
-}
-
-/// Why a shared transaction was rolled back.
-#[derive(Clone)]
-struct FailedCommit(String);
-
-impl From<FailedCommit> for StorageError {
-    fn from(failed: FailedCommit) -> Self {
-        Self::Away(failed.0)
-    }
 }
 
 fn write_totals(connection: &Connection, totals: &[(&'static str, i64)], slot: u64) -> rusqlite::Result<()> {

@@ -4,7 +4,10 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -51,6 +54,8 @@ struct Shared {
     long_reads: Bulkhead,
     unpublished: Arc<Unpublished>,
     counts: Arc<Counts>,
+    /// Set for good where a page was found that cannot be right.
+    damaged: AtomicBool,
 }
 
 impl Sqlite {
@@ -107,6 +112,7 @@ impl Sqlite {
             long_reads: Bulkhead::new(LONG_READS, WAITING),
             unpublished,
             counts,
+            damaged: AtomicBool::new(false),
         };
         Ok((Self { shared: Arc::new(shared) }, settled))
     }
@@ -120,7 +126,7 @@ impl Sqlite {
         F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.submit(write).await.map_err(|_| self.gone())?
+        self.submit(write).await.map_err(|_| self.gone()).flatten().map_err(|error| self.known(error))
     }
 
     /// Like [`Sqlite::write`] for something that would be done again by itself: it is answered when it is committed,
@@ -130,11 +136,33 @@ impl Sqlite {
         F: FnMut(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.send(write, true).await.map_err(|_| self.gone())?
+        self.send(write, true).await.map_err(|_| self.gone()).flatten().map_err(|error| self.known(error))
     }
 
     fn gone(&self) -> StorageError {
-        StorageError::Away(format!("the writer of {} has ended", self.shared.path.display()))
+        let path = self.shared.path.display();
+        if self.is_damaged() {
+            return StorageError::Away(format!("{path} is damaged, nothing more is written to it"));
+        }
+        StorageError::Away(format!("the writer of {path} has ended"))
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.shared.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of damage: from then on nothing is written to a file that may lose more by it.
+    fn known(&self, error: StorageError) -> StorageError {
+        let StorageError::Damaged(reason) = error else { return error };
+        let path = self.shared.path.display();
+        if !self.shared.damaged.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                %reason,
+                "the data file {path} is damaged: nothing more is written to it; stop the library and restore the file from a \
+                 backup"
+            );
+        }
+        StorageError::Damaged(format!("{path} ({reason})"))
     }
 
     /// Like [`Sqlite::write`] for a caller that cannot wait: what was submitted is written before the store closes.
@@ -153,7 +181,7 @@ impl Sqlite {
     {
         let (reply, answer) = oneshot::channel();
         let waiting = Box::new(Waiting { write, redoable, result: None, reply });
-        if let Some(writes) = &self.shared.writes {
+        if let Some(writes) = self.shared.writes.as_ref().filter(|_| !self.is_damaged()) {
             // Where the writer has ended, the reply is dropped with the write, which is the answer.
             let _ = writes.send(waiting);
         }
@@ -166,7 +194,7 @@ impl Sqlite {
     /// It runs on the calling thread: for reads by key, which take microseconds. A scan belongs on
     /// [`Sqlite::scan`].
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
-        self.shared.readers.read(read)
+        self.shared.readers.read(read).map_err(|error| self.known(error))
     }
 
     /// Runs a read that may take long, off the threads that answer requests. Where the caller goes away, it ends.
@@ -176,7 +204,8 @@ impl Sqlite {
         T: Send + 'static,
     {
         let store = self.clone();
-        while_awaited(move |awaited| store.shared.readers.read_while(awaited, read)).await?
+        let read = while_awaited(move |awaited| store.shared.readers.read_while(awaited, read)).await;
+        read.map_err(StorageError::from).flatten().map_err(|error| self.known(error))
     }
 
     /// A part of a collection, and how many rows the collection has.
@@ -199,7 +228,7 @@ impl Sqlite {
             store.shared.readers.read_while(awaited, |connection| part.read(connection, read_row))
         });
         match read.await {
-            Ok(read) => Ok(read?),
+            Ok(read) => Ok(read.map_err(|error| self.known(error))?),
             Err(WorkError::Full) => Err(PartError::TooMany),
             Err(error @ WorkError::Failed(_)) => Err(StorageError::from(error).into()),
         }
@@ -210,6 +239,7 @@ impl Sqlite {
     pub fn is_ready(&self) -> bool {
         let writer_is_there = self.shared.writes.as_ref().is_some_and(|writes| !writes.is_closed());
         writer_is_there
+            && !self.is_damaged()
             && self.read(|connection| connection.query_row("SELECT 1 FROM schema", [], |_| Ok(()))).is_ok()
     }
 

@@ -1,4 +1,4 @@
-use platform_storage::{OpenError, Sqlite};
+use platform_storage::{OpenError, Sqlite, StorageError, rusqlite};
 
 use crate::{NOTES, a_store};
 
@@ -47,6 +47,38 @@ fn a_file_that_was_cut_short_is_refused() {
     std::fs::write(&path, &whole[..whole.len() - 4096]).expect("write");
     let refused = Sqlite::open(&path, "notes", &[NOTES]).err().expect("refused");
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+}
+
+async fn write(store: &Sqlite, id: i64) -> Result<(), StorageError> {
+    let insert = "INSERT INTO notes (id, text, version) VALUES (?1, printf('%400c', 'x'), 1)";
+    store.write(move |tx| tx.prepare(insert)?.execute([id]).map(drop)).await
+}
+
+#[tokio::test]
+async fn damage_inside_a_file_is_named_when_it_is_met_and_nothing_more_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notes.db");
+    let store = a_store(folder.path());
+    for n in 0..200 {
+        write(&store, n).await.expect("written");
+    }
+    drop(store);
+    let mut bytes = std::fs::read(&path).expect("read");
+    let at = bytes.len() - 2 * 4096;
+    bytes[at..at + 4096].fill(b'x');
+    std::fs::write(&path, &bytes).expect("write");
+
+    let store = a_store(folder.path());
+    assert!(store.is_ready(), "it is not seen at once");
+    let all = |c: &rusqlite::Connection| {
+        c.query_row("SELECT sum(length(text)) FROM notes", [], |row| row.get::<_, i64>(0))
+    };
+    let error = store.read(all).expect_err("a page is none");
+    let said = error.to_string();
+    assert!(matches!(error, StorageError::Damaged(_)) && said.contains("notes.db"), "{said}");
+    assert!(!store.is_ready(), "now it is known");
+    let error = write(&store, 201).await.expect_err("not written");
+    assert!(error.to_string().contains("notes.db is damaged"), "{error}");
 }
 
 #[test]

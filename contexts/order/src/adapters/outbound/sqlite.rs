@@ -280,6 +280,7 @@ impl From<StorageError> for Unavailable {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Away(reason) => Self::Away(reason),
+            StorageError::Damaged(_) => Self::Away(error.to_string()),
             StorageError::InDoubt(reason) => Self::InDoubt(reason),
         }
     }
