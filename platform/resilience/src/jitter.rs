@@ -9,9 +9,18 @@ use std::{
 /// Between four fifths and six fifths of it, so that many processes do not do the same at the same moment.
 #[must_use]
 pub fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.8 + 0.4 * random())
+}
+
+/// Up to a fifth more than it, for what must not be shorter.
+pub(crate) fn lengthened(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + 0.2 * random())
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
     // Each state has keys of its own: as random as this needs to be.
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.8 + 0.4 * (random as f64 / u64::MAX as f64))
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
 
 /// Gives each who asks another share: they are spread evenly, however many ask.
@@ -36,6 +45,13 @@ mod tests {
             let pause = jittered(Duration::from_secs(10));
             assert!((8.0..=12.0).contains(&pause.as_secs_f64()), "{pause:?}");
         }
+    }
+
+    #[test]
+    fn a_lengthened_pause_is_not_shorter_and_not_the_same_for_everybody() {
+        let pauses: Vec<_> = (0..100).map(|_| lengthened(Duration::from_secs(10)).as_secs_f64()).collect();
+        assert!(pauses.iter().all(|pause| (10.0..=12.0).contains(pause)), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known of a breaker and of the calls through it, for those who run the service.
 
 use std::{
+    collections::VecDeque,
     fmt::Display,
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
     time::Duration,
@@ -71,6 +72,8 @@ pub(crate) enum Ended<'e> {
     /// Late for a caller that had little time.
     Hurried,
     Open,
+    /// Not made, because the breaker is not closed and as many as may be try it already.
+    Held,
     Full,
 }
 
@@ -95,14 +98,21 @@ struct Seen {
     state: State,
     since: Instant,
     reason: Option<String>,
-    /// Calls that have ended since it is half-open, and how many of them not well.
-    tried: usize,
-    in_vain: usize,
+    /// Of the last calls that have ended since it is half-open, as many as the breaker looks at, whether they were in
+    /// vain; and how many there were before them.
+    tried: VecDeque<bool>,
+    before: usize,
 }
 
 impl Watch {
     pub(crate) fn new(callee: &'static str, config: GuardConfig) -> Self {
-        let seen = Seen { state: State::Closed, since: Instant::now(), reason: None, tried: 0, in_vain: 0 };
+        let seen = Seen {
+            state: State::Closed,
+            since: Instant::now(),
+            reason: None,
+            tried: VecDeque::new(),
+            before: 0,
+        };
         Self {
             callee,
             config,
@@ -127,19 +137,29 @@ impl Watch {
                 (&self.late, Some(format!("it did not answer within {} ms", waited.as_millis())))
             }
             Ended::Hurried => (&self.late, None),
-            Ended::Open => (&self.open, None),
+            Ended::Open | Ended::Held => (&self.open, None),
             Ended::Full => (&self.full, None),
         };
         count.fetch_add(1, Ordering::Relaxed);
         match ended {
-            // They say nothing about the callee.
-            Ended::Hurried | Ended::Full => {}
-            Ended::Open => self.seen.lock().is_open(self),
-            Ended::Well if self.state.load(Ordering::Relaxed) == State::Closed as u8 => {}
+            // They say nothing about the callee, nor about the breaker.
+            Ended::Hurried | Ended::Full | Ended::Held => {}
+            Ended::Open => self.is_open(),
+            Ended::Well if self.is_closed() => {}
             Ended::Well | Ended::Slow(_) | Ended::Failed(_) | Ended::Late(_) => {
                 self.seen.lock().is_tried(self, begun, reason);
             }
         }
+    }
+
+    /// The breaker lets nothing through.
+    pub(crate) fn is_open(&self) {
+        self.seen.lock().is_open(self);
+    }
+
+    /// Whether every call is made, as far as is known.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == State::Closed as u8
     }
 
     pub(crate) fn breaker(&self) -> Breaker {
@@ -180,11 +200,11 @@ impl Seen {
         if self.state == State::Open && begun < self.since + watch.config.open_for {
             return;
         }
-        self.in_vain += usize::from(in_vain.is_some());
-        self.tried += 1;
+        let ended_well = in_vain.is_none();
         self.reason = in_vain.or(self.reason.take());
         match self.state {
-            State::Closed => {}
+            // Those count that try a half-open breaker.
+            State::Closed => return,
             State::Open => {
                 tracing::info!(
                     callee = watch.callee,
@@ -192,20 +212,28 @@ impl Seen {
                 );
                 self.turns(watch, State::HalfOpen);
             }
-            State::HalfOpen if self.tried > watch.config.trials && !self.fails_still(watch) => {
-                tracing::info!(callee = watch.callee, "the breaker is closed: called as ever");
-                self.turns(watch, State::Closed);
-            }
             State::HalfOpen => {}
+        }
+        self.tried.push_back(!ended_well);
+        if self.tried.len() > watch.config.trials {
+            self.tried.pop_front();
+            self.before += 1;
+        }
+        if ended_well && self.before > 0 && self.is_well(watch) {
+            tracing::info!(callee = watch.callee, "the breaker is closed: called as ever");
+            self.turns(watch, State::Closed);
         }
     }
 
-    fn fails_still(&self, watch: &Watch) -> bool {
-        self.in_vain as f32 >= watch.config.failure_rate * self.tried as f32
+    /// As the breaker reckons it. If this said so sooner, every call would be made while it still tries.
+    fn is_well(&self, watch: &Watch) -> bool {
+        let in_vain = self.tried.iter().filter(|in_vain| **in_vain).count();
+        in_vain as f32 / self.tried.len() as f32 <= watch.config.failure_rate
     }
 
     fn turns(&mut self, watch: &Watch, state: State) {
-        (self.tried, self.in_vain) = (0, 0);
+        self.tried.clear();
+        self.before = 0;
         (self.state, self.since) = (state, Instant::now());
         watch.state.store(state as u8, Ordering::Relaxed);
     }
