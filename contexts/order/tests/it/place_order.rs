@@ -7,11 +7,11 @@ use order::{
     application::{
         OnRentUnavailable::{self, Defer, Reject},
         Orders, PlaceError, PlaceOrder, Policy, ReactionKind,
-        ports::{OrderStore as _, PageQuery, RentAnswer},
+        ports::{AskRent, OrderStore as _, PageQuery, RentAnswer, RentDesk as _},
     },
     domain::{Customer, Fact, Item, OrderId, OrderState},
 };
-use platform_resilience::{Guard, GuardConfig};
+use platform_resilience::{Guard, GuardConfig, State};
 use tokio::time::Instant;
 
 use crate::{
@@ -137,6 +137,34 @@ async fn a_rent_that_fails_too_often_is_not_asked_for_a_while() {
         assert_eq!(place(&orders).await.state, OrderState::Pending);
     }
     assert!((2..=5).contains(&desk.asked().len()), "asked {} times", desk.asked().len());
+}
+
+#[tokio::test]
+async fn a_rent_that_is_silent_to_most_of_those_who_ask_together_is_given_a_rest() {
+    for (silent, opens) in [(6, true), (5, true), (4, false)] {
+        let desk = Desk::answering(RentAnswer::Confirmed);
+        desk.does(move |ask| {
+            std::future::ready(if ask.order_id.0 <= silent { away() } else { RentAnswer::Confirmed })
+        });
+        let guard =
+            Guard::new("rent", GuardConfig { window: 4, failure_rate: 0.5, ..GuardConfig::default() });
+        let guarded = GuardedDesk::new(Arc::new(desk), guard.clone());
+        let ask = |id| AskRent {
+            order_id: OrderId(id),
+            customer: None,
+            correlation_id: None,
+            repeated: false,
+            answer_by: None,
+        };
+        for _ in 0..5 {
+            let answers = guarded.confirm_all((1..=10).map(ask).collect()).await;
+            let confirmed = answers.iter().filter(|answer| **answer == RentAnswer::Confirmed).count();
+            assert_eq!(i64::try_from(confirmed).expect("few"), 10 - silent, "who has an answer gets it");
+        }
+        let answers = guarded.confirm_all((1..=10).map(ask).collect()).await;
+        assert_eq!(answers.contains(&RentAnswer::Confirmed), !opens, "{silent} of 10 are silent");
+        assert_eq!(guard.breaker().state == State::Open, opens);
+    }
 }
 
 #[tokio::test]

@@ -35,24 +35,32 @@ impl RentDesk for GuardedDesk {
         self.guard.call(until, call).await.unwrap_or_else(|error| RentAnswer::Unavailable(reason(error)))
     }
 
-    /// One call: it is rent's silence to all of them that counts. Who has less time than others has to ask alone.
+    /// One call, which counts as failed where rent is silent to as many of them as open the breaker; whom it has
+    /// answered has an answer all the same. Who has less time than others has to ask alone.
     async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {
         let count = asks.len();
         let call = async {
             let answers = self.desk.confirm_all(asks).await;
-            let silent = |answer: &RentAnswer| match answer {
-                RentAnswer::Unavailable(reason) => Some(reason.clone()),
-                RentAnswer::Confirmed | RentAnswer::Refused(_) => None,
-            };
-            match answers.iter().map(silent).collect::<Option<Vec<_>>>() {
-                Some(mut reasons) if !reasons.is_empty() => Err(reasons.swap_remove(0)),
-                _ => Ok(answers),
-            }
+            let reason = self.fails(&answers);
+            (answers, reason)
         };
         self.guard
-            .call(None, call)
+            .call_for_many(None, call)
             .await
             .unwrap_or_else(|error| vec![RentAnswer::Unavailable(reason(error)); count])
+    }
+}
+
+impl GuardedDesk {
+    /// Why a call with these answers has failed, if it has.
+    fn fails(&self, answers: &[RentAnswer]) -> Option<String> {
+        let silent = answers.iter().filter_map(|answer| match answer {
+            RentAnswer::Unavailable(reason) => Some(reason),
+            RentAnswer::Confirmed | RentAnswer::Refused(_) => None,
+        });
+        let first = silent.clone().next()?;
+        let too_many = self.guard.failure_rate() * answers.len() as f32;
+        (silent.count() as f32 >= too_many).then(|| first.clone())
     }
 }
 
