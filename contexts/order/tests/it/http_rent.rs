@@ -1,6 +1,8 @@
 //! Rent over HTTP, on real sockets: one that makes a second rent when it is asked twice, as the original's, and one
 //! that does not, as ours.
 
+mod bounds;
+
 use std::{
     net::SocketAddr,
     sync::{

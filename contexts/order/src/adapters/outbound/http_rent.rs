@@ -17,12 +17,20 @@ use platform_http::{
     client::{CallError, Client},
 };
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 use crate::application::ports::{AskRent, RentAnswer, RentDesk};
 
 /// Longest answer that is read, in bytes.
 const MOST: usize = 64 * 1024;
+
+/// Most orders that are looked up at once after answers were lost. A replica that dies takes with it the answers to
+/// many requests for up to 64 orders each; the others, which have its work already, must not be asked for all of these
+/// in the same moment. Whom there is no time for is looked for by the resume worker.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// What order wishes for, and what a rent says that holds.
 const RENT: &str = "Rent";
@@ -42,9 +50,12 @@ pub struct HttpRent {
     deadline: Duration,
     /// Until when orders are asked for one by one, because rent does not know how to answer for many.
     one_by_one_until: Mutex<Option<Instant>>,
+    /// See [`LOOKS_AT_ONCE`].
+    looks: Semaphore,
 }
 
 /// Why there is no answer.
+#[derive(Clone)]
 struct Silence {
     reason: String,
     /// Whether rent may have done what it was asked.
@@ -55,7 +66,7 @@ impl HttpRent {
     /// Rent, which has to answer within `deadline`; it is told how much of that is left.
     #[must_use]
     pub fn new(rent: Client, deadline: Duration) -> Self {
-        Self { rent, deadline, one_by_one_until: Mutex::default() }
+        Self { rent, deadline, one_by_one_until: Mutex::default(), looks: Semaphore::new(LOOKS_AT_ONCE) }
     }
 
     async fn ask(&self, ask: &AskRent, deadline: Deadline) -> RentAnswer {
@@ -71,9 +82,22 @@ impl HttpRent {
         }
         match self.post(ask, deadline).await {
             // It may be on its way still: where there is nothing yet, the next call has to look again.
-            Err(silence) if silence.may_be_done => self.look_up(ask, deadline).await?.ok_or(silence),
+            Err(silence) if silence.may_be_done => self.look_for(ask, deadline, silence).await,
             answered => answered,
         }
+    }
+
+    /// What became of an order whose answer was lost, for this reason. It waits for its turn, and not to the very end:
+    /// then those who have asked with it would not hear what was found for them.
+    async fn look_for(
+        &self,
+        ask: &AskRent,
+        deadline: Deadline,
+        lost: Silence,
+    ) -> Result<RentAnswer, Silence> {
+        let in_time = deadline.0.checked_sub(self.deadline / 10).unwrap_or(deadline.0);
+        let Ok(Ok(_turn)) = timeout_at(in_time, self.looks.acquire()).await else { return Err(lost) };
+        self.look_up(ask, Deadline(in_time)).await?.ok_or(lost)
     }
 
     async fn post(&self, ask: &AskRent, deadline: Deadline) -> Result<RentAnswer, Silence> {
@@ -125,7 +149,9 @@ impl HttpRent {
 #[async_trait]
 impl RentDesk for HttpRent {
     async fn confirm(&self, ask: AskRent) -> RentAnswer {
-        self.ask(&ask, Deadline::after(self.deadline)).await
+        let Deadline(own) = Deadline::after(self.deadline);
+        let deadline = ask.answer_by.map_or(own, |answer_by| answer_by.min(own));
+        self.ask(&ask, Deadline(deadline)).await
     }
 
     async fn confirm_all(&self, asks: Vec<AskRent>) -> Vec<RentAnswer> {

@@ -36,11 +36,9 @@ impl HttpRent {
             Ok(Told::NotTaken) => self.ask_one_by_one(asks, deadline).await,
             // Which of them have reached rent, nobody knows: each is looked for, and none is asked for again.
             Err(silence) if silence.may_be_done => {
-                let looks = asks.iter().map(|ask| self.look_up(ask, deadline));
-                let answer = |looked: Result<Option<RentAnswer>, Silence>| match looked {
-                    Ok(Some(known)) => known,
-                    Ok(None) => RentAnswer::Unavailable(silence.reason.clone()),
-                    Err(silence) => RentAnswer::Unavailable(silence.reason),
+                let looks = asks.iter().map(|ask| self.look_for(ask, deadline, silence.clone()));
+                let answer = |looked: Result<RentAnswer, Silence>| {
+                    looked.unwrap_or_else(|silence| RentAnswer::Unavailable(silence.reason))
                 };
                 join_all(looks).await.into_iter().map(answer).collect()
             }
