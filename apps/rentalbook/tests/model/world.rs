@@ -262,6 +262,7 @@ impl World {
             pause: second,
             max_pause: second,
             concurrency: 4,
+            ..Resuming::default()
         };
         let _ = timeout(
             Duration::from_millis(500),

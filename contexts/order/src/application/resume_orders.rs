@@ -1,6 +1,11 @@
 //! Resume what is pending: orders that were deferred and orders that a crash left behind are the same thing.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::{self, Infallible},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{
     StreamExt as _,
@@ -28,6 +33,9 @@ pub struct Resuming {
     pub max_pause: Duration,
     /// Calls under way at once.
     pub concurrency: usize,
+    /// What is made of each pause, so that many processes do not come back to rent or a store at the same moment. By
+    /// default a pause is what it is.
+    pub jitter: fn(Duration) -> Duration,
 }
 
 impl Default for Resuming {
@@ -38,6 +46,7 @@ impl Default for Resuming {
             pause: Duration::from_millis(100),
             max_pause: Duration::from_secs(2),
             concurrency: 32,
+            jitter: convert::identity,
         }
     }
 }
@@ -70,18 +79,19 @@ impl Orders {
 
     async fn resume_on(&self, alone_since: Option<Moment>, resuming: &Resuming) -> Infallible {
         let (mut pause, mut probe) = (resuming.pause, 0);
+        let rest = |pause| sleep((resuming.jitter)(pause));
         loop {
             match self.resume_round(alone_since, probe, resuming).await {
                 Ok(Round::Resumed) => (pause, probe) = (resuming.pause, 0),
-                Ok(Round::Nothing) => sleep(resuming.idle).await,
+                Ok(Round::Nothing) => rest(resuming.idle).await,
                 Ok(Round::RentAway) => {
                     probe += 1;
-                    sleep(pause).await;
+                    rest(pause).await;
                     pause = (pause * 2).min(resuming.max_pause);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "resuming pauses");
-                    sleep(resuming.max_pause).await;
+                    rest(resuming.max_pause).await;
                 }
             }
         }

@@ -140,6 +140,17 @@ fn said_of(library: &Library, id: i64) -> Vec<Fact> {
 
 #[tokio::test(start_paused = true)]
 async fn while_rent_is_away_the_pauses_grow() {
+    pauses_are(Resuming::default(), [100, 200, 400, 800, 1_600, 2_000, 2_000]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_pause_has_to_be_the_same_in_every_process() {
+    let resuming = Resuming { jitter: |pause| pause.mul_f64(1.1), ..Resuming::default() };
+    pauses_are(resuming, [110, 220, 440, 880, 1_760, 2_200, 2_200]).await;
+}
+
+/// Between the questions to a rent that is away, in milliseconds.
+async fn pauses_are(resuming: Resuming, expected: [u128; 7]) {
     let library = with_deferred_orders(3).await;
     let calls = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&calls);
@@ -147,11 +158,11 @@ async fn while_rent_is_away_the_pauses_grow() {
         noted.lock().push(tokio::time::Instant::now());
         std::future::ready(away())
     });
-    let _worker = a_worker(&library, Defer);
+    let orders = orders_on(library.store.clone(), &library.desk, policy(Defer));
+    let _worker = Worker(tokio::spawn(orders.resume_orders(resuming, Arc::new(AlwaysOurs))));
     until("asked in vain", async || calls.lock().len() >= 8).await;
     let calls = calls.lock().clone();
     let pauses: Vec<_> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
-    let expected = [100, 200, 400, 800, 1_600, 2_000, 2_000];
     for (pause, expected) in pauses.iter().zip(expected) {
         // The timer's own grain.
         assert!((expected..expected + 5).contains(pause), "{pauses:?}");
