@@ -21,8 +21,8 @@ pub use library::{
 pub use read::{Misread, read};
 #[cfg(feature = "distributed")]
 pub use roles::{
-    DeliveryRole, EndingArgs, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs, RedisArgs,
-    RentRole, TlsArg,
+    ClientArgs, DeliveryRole, EndingArgs, GatewayRole, KafkaArgs, MypageRole, OrderRole, PostgresArgs,
+    RedisArgs, RentRole, TlsArg,
 };
 pub use tools::{Dlq, ServiceArg, Tool};
 

@@ -90,7 +90,8 @@ pub fn replica(
     let service = match service {
         ServiceArg::Order => {
             let store = PostgresOrders::open_later(&engines.orders, clock());
-            let desk = HttpRent::new(client(&peers.rent), config.rent_guard.deadline);
+            let desk =
+                HttpRent::new(Client::new(&peers.rent, &config.client), config.guard_of_rent().deadline);
             let (ready, written, taking_turns) = (store.clone(), store.clone(), store.clone());
             let ready = ready_when(move || ready.is_ready());
             let base = base(order_port, ready, Some(Arc::new(move || written.store().commits())));
@@ -129,8 +130,10 @@ pub fn replica(
         ServiceArg::Gateway => {
             let Peers { order, rent, delivery, mypage } = peers;
             let all = [("orders", order), ("rents", rent), ("deliveries", delivery), ("mypages", mypage)];
-            let upstreams =
-                all.map(|(collection, at)| Upstream { collection, service: Behind::There(client(at)) });
+            let upstreams = all.map(|(collection, at)| Upstream {
+                collection,
+                service: Behind::There(Client::new(at, &config.client)),
+            });
             services::gateway(
                 base(gateway_port, ready_when(|| true), None),
                 gateway::router(upstreams.into()),
@@ -144,10 +147,6 @@ pub fn replica(
         let bus = bus.clone();
         Box::pin(async move { bus.left().await })
     }))
-}
-
-fn client(address: &ServiceAddress) -> Client {
-    Client::new(address, &ClientConfig::default())
 }
 
 /// Says what is wrong with the topic, where it is there and is not as it has to be.
@@ -166,7 +165,7 @@ pub async fn check_topic(engines: &Engines) {
 pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome {
     let Peers { order, rent, delivery, mypage } = peers;
     let clients = [("order", order), ("rent", rent), ("delivery", delivery), ("mypage", mypage)]
-        .map(|(name, at)| (name, client(at)));
+        .map(|(name, at)| (name, Client::new(at, &ClientConfig::default())));
     if let Tool::Fault { faults } = tool {
         return faults::switch_in_all(&clients, faults).await;
     }

@@ -38,6 +38,7 @@ impl Role {
                 config.set_server(&args.server);
                 config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_order(&args.order);
+                config.set_client(&args.client);
                 config.set_events(&args.events);
                 engines.orders = args.postgres.settings("order");
                 engines.set_kafka(&args.kafka);
@@ -76,6 +77,7 @@ impl Role {
                 config.set_server(&args.server);
                 config.drain_notice = Duration::from_millis(args.ending.drain_notice_ms);
                 config.set_gateway(&args.gateway);
+                config.set_client(&args.client);
                 peers = Peers {
                     order: args.order_url.clone(),
                     rent: args.rent_url.clone(),

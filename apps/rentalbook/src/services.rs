@@ -9,7 +9,7 @@ use mypage::query::View;
 use order::{
     adapters::outbound::guarded_desk::GuardedDesk,
     application::{
-        Orders,
+        Orders, Policy,
         ports::{OrderStore, RentDesk, Turn},
     },
 };
@@ -112,12 +112,14 @@ pub(crate) fn order(mut base: Base<'_>, parts: OrderParts, events: &Events) -> S
         desk = Arc::new(FaultyDesk { desk, faults });
     }
     let meters = Arc::new(Meters::new("order"));
-    let guard = Guard::new("rent", base.config.rent_guard);
+    let asking = base.config.guard_of_rent();
+    let guard = Guard::new("rent", asking);
     base.health = with_breaker(base.health, guard.clone());
     meters::of_orders(&meters, Arc::clone(&store), guard.clone());
     let desk = Arc::new(GuardedDesk::new(desk, guard));
     let clock = Arc::new(order::adapters::outbound::clock::SystemClock);
-    let orders = Orders::new(store, desk, clock, base.config.orders).with_gathered_calls();
+    let policy = Policy { call_deadline: asking.deadline, ..base.config.orders };
+    let orders = Orders::new(store, desk, clock, policy).with_gathered_calls();
     let router = order::adapters::inbound::rest::router(orders.clone());
     let handler = Arc::new(order::adapters::inbound::events::Events(orders.clone()));
     let consume = events.consumer(&meters, "order", handler, Duration::ZERO);

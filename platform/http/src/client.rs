@@ -45,6 +45,8 @@ pub struct ClientConfig {
     pub resolve_every: Duration,
     /// Longest time that resolving a name may take. Default 5 s.
     pub resolve_timeout: Duration,
+    /// Share of what was sent in the last ten seconds that may be sent again, 0 to 1, beside ten a second. Default 0.1.
+    pub repeated: f32,
 }
 
 impl Default for ClientConfig {
@@ -56,6 +58,7 @@ impl Default for ClientConfig {
             probe_timeout: Duration::from_secs(1),
             resolve_every: Duration::from_secs(2),
             resolve_timeout: Duration::from_secs(5),
+            repeated: 0.1,
         }
     }
 }
@@ -95,9 +98,6 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 /// As many a second may always be sent again.
 const REPEATS_A_SECOND: u32 = 10;
 
-/// So much of what was sent may be sent again.
-const REPEATED: f32 = 0.1;
-
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Client").field(&self.replicas()).finish()
@@ -117,7 +117,7 @@ impl Client {
         Self(Arc::new(Inner {
             replicas: Replicas::of(address, config, resolver),
             turn: AtomicUsize::new(0),
-            repeats: TpsBudget::new(REMEMBERED, REPEATS_A_SECOND, REPEATED),
+            repeats: TpsBudget::new(REMEMBERED, REPEATS_A_SECOND, config.repeated),
         }))
     }
 
@@ -144,7 +144,7 @@ impl Client {
     ///
     /// It is sent to another replica where this one cannot be reached. A request without a body that only reads is
     /// also sent to another one where the connection breaks. Everything else is sent once at most; and all that is sent
-    /// again is not much more than a tenth of what is sent.
+    /// again is not much more than [`ClientConfig::repeated`] of what is sent.
     pub async fn call(&self, mut request: Request<Body>, deadline: Instant) -> Result<Response, CallError> {
         let endpoints = self.endpoints(deadline).await;
         let may_repeat = only_reads(request.method()) && request.body().is_end_stream();

@@ -111,7 +111,8 @@ pub struct OrderArgs {
     #[arg(long, env = "RENTALBOOK_ON_RENT_UNAVAILABLE", value_enum, default_value_t = UnavailableArg::Defer, value_name = "POLICY")]
     pub on_rent_unavailable: UnavailableArg,
 
-    /// Longest time that rent may take to answer, in milliseconds.
+    /// Longest time that rent may take to answer, in milliseconds. Never more than four fifths of what a request has,
+    /// less 100 ms.
     #[arg(long, env = "RENTALBOOK_RENT_DEADLINE_MS", default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub rent_deadline_ms: u64,
 
@@ -129,17 +130,37 @@ pub struct OrderArgs {
     #[arg(long, env = "RENTALBOOK_RENT_BREAKER_PERCENT", default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub rent_breaker_percent: u8,
 
-    /// How long rent is not asked, in milliseconds. Then a few questions show whether it is back.
+    /// How long rent is not asked, in milliseconds, and up to a fifth longer, which is another time in each process. Then
+    /// a few questions show whether it is back.
     #[arg(long, env = "RENTALBOOK_RENT_BREAKER_OPEN_MS", default_value_t = 5000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
     pub rent_breaker_open_ms: u64,
 
-    /// How many questions those are.
+    /// How many of those questions are under way at most. One more than these have to end before rent is asked as ever,
+    /// or given a rest again.
     #[arg(long, env = "RENTALBOOK_RENT_BREAKER_TRIALS", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rent_breaker_trials: u32,
 
     /// Most questions to rent that are under way at once. One more is not asked, and does not wait for its turn.
-    #[arg(long, env = "RENTALBOOK_RENT_MAX_CALLS", default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "RENTALBOOK_RENT_MAX_CALLS", default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rent_max_calls: u32,
+
+    /// How long an order may wait to be stored, in milliseconds. Then it is refused, and will not be stored.
+    #[arg(long, env = "RENTALBOOK_STORE_DEADLINE_MS", default_value_t = 5000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub store_deadline_ms: u64,
+
+    /// Age from which an order that a crash has left behind is asked for again, in milliseconds. Never less than what a
+    /// request and a question to rent may take together.
+    #[arg(long, env = "RENTALBOOK_RESUME_GRACE_MS", default_value_t = 15_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=3_600_000))]
+    pub resume_grace_ms: u64,
+
+    /// First pause after rent did not answer for an order that waits, in milliseconds. It doubles up to 20 times as
+    /// much, and is up to a fifth shorter or longer, so that many processes do not ask together.
+    #[arg(long, env = "RENTALBOOK_RESUME_PAUSE_MS", default_value_t = 100, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub resume_pause_ms: u64,
+
+    /// Most orders that wait and are asked for at once when rent is back.
+    #[arg(long, env = "RENTALBOOK_RESUME_CALLS", default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub resume_calls: u32,
 
     /// Most orders that wait for their confirmation; beyond it further ones are asked to come back.
     #[arg(long, env = "RENTALBOOK_MAX_PENDING", default_value_t = 1_000_000, value_name = "N")]

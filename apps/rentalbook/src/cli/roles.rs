@@ -14,6 +14,15 @@ pub struct EndingArgs {
     pub drain_notice_ms: u64,
 }
 
+/// How a replica calls other services.
+#[derive(Clone, Debug, Args)]
+pub struct ClientArgs {
+    /// What may be sent once more of what was sent to another service in the last 10 seconds, in percent, beside 10 a
+    /// second: where all replicas of a service fail, requests are not multiplied by their number.
+    #[arg(long, env = "RENTALBOOK_RETRY_BUDGET_PERCENT", default_value_t = 10, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub retry_budget_percent: u8,
+}
+
 /// One replica of order.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Order")]
@@ -37,6 +46,10 @@ pub struct OrderRole {
     /// What it does.
     #[command(flatten)]
     pub order: OrderArgs,
+
+    /// How it calls rent.
+    #[command(flatten)]
+    pub client: ClientArgs,
 
     /// What its events look like.
     #[command(flatten)]
@@ -179,6 +192,10 @@ pub struct GatewayRole {
     /// What it does.
     #[command(flatten)]
     pub gateway: GatewayArgs,
+
+    /// How it calls the services.
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 /// All that is wrong with it, in one sentence.

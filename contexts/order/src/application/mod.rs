@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 pub use cancel_order::{CancelError, CancelOrder};
 pub use confirm_order::decide_answer;
 pub use on_events::{Reaction, ReactionKind};
-pub use place_order::{PlaceError, PlaceOrder};
+pub use place_order::{PlaceError, PlaceOrder, TO_COMMIT_AND_ANSWER};
 pub use resume_orders::Resuming;
 
 use first_calls::FirstCalls;

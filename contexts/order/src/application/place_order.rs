@@ -39,8 +39,9 @@ pub enum PlaceError {
     Unavailable(#[from] Unavailable),
 }
 
-/// What has to be left of the time for a request when rent has answered, or has not.
-const TO_COMMIT_AND_ANSWER: Duration = Duration::from_millis(100);
+/// What has to be left of the time for a request when rent has answered, or has not: some commits of a store that is
+/// under pressure, whose writes take up to 25 ms.
+pub const TO_COMMIT_AND_ANSWER: Duration = Duration::from_millis(100);
 
 impl Orders {
     /// Places an order and returns it as it is committed when its own call to rent is over.
