@@ -59,8 +59,12 @@ fn config() -> ClientConfig {
 }
 
 fn client_of(addresses: &[SocketAddr]) -> Client {
+    a_client_of(addresses, &config())
+}
+
+fn a_client_of(addresses: &[SocketAddr], config: &ClientConfig) -> Client {
     let text: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
-    Client::new(&ServiceAddress::parse(&text.join(",")).unwrap(), &config())
+    Client::new(&ServiceAddress::parse(&text.join(",")).unwrap(), config)
 }
 
 fn soon() -> Instant {
