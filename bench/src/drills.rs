@@ -1,6 +1,7 @@
 //! Drills: something is taken away from a running library, under load. Each prints a table, ends with the audit, and fails
 //! where a figure is not as it should be.
 
+mod audited;
 mod breaker;
 mod delivery_down;
 mod disk_full;
@@ -59,20 +60,24 @@ enum Drill {
     SlowClient,
 }
 
-/// Runs one drill; an error where a figure is not as it should be.
+/// Runs one drill; an error where a figure is not as it should be. Whatever comes of it, what was found is printed.
 pub(crate) fn run(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&options.scratch)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report: Report = runtime.block_on(async {
+    let mut report = Report::default();
+    let ended = runtime.block_on(async {
         match options.drill {
-            Drill::Breaker => breaker::drill(options).await,
-            Drill::RentDead => rent_dead::drill(options).await,
-            Drill::DeliveryDown => delivery_down::drill(options).await,
-            Drill::Overload => overload::drill(options).await,
-            Drill::DiskFull => disk_full::drill(options).await,
-            Drill::SlowClient => slow_client::drill(options).await,
+            Drill::Breaker => breaker::drill(options, &mut report).await,
+            Drill::RentDead => rent_dead::drill(options, &mut report).await,
+            Drill::DeliveryDown => delivery_down::drill(options, &mut report).await,
+            Drill::Overload => overload::drill(options, &mut report).await,
+            Drill::DiskFull => disk_full::drill(options, &mut report).await,
+            Drill::SlowClient => slow_client::drill(options, &mut report).await,
         }
-    })?;
+    });
+    if let Err(error) = ended {
+        report.broke_off(&error.to_string());
+    }
     println!("{report}");
     if report.is_met() { Ok(()) } else { Err("not everything is as it should be, see above".into()) }
 }

@@ -156,8 +156,15 @@ async fn drive(
     }
 }
 
+/// Nobody is waited for longer: one request that is never answered would hold up a whole measurement for ever.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Reads one answer with a Content-Length into `answer` and returns its status.
 pub(crate) async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::Result<u16> {
+    tokio::time::timeout(ANSWERED_WITHIN, read_whole(stream, answer)).await?
+}
+
+async fn read_whole(stream: &mut TcpStream, answer: &mut Vec<u8>) -> std::io::Result<u16> {
     answer.clear();
     loop {
         if stream.read_buf(answer).await? == 0 {

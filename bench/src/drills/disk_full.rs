@@ -35,30 +35,32 @@ impl Drop for SmallDisk {
     }
 }
 
-pub(super) async fn drill(options: &Options) -> Result<Report> {
+/// Orders a second, before, while the disk is full, and after that.
+const OFFERED: f64 = 1_000.0;
+
+pub(super) async fn drill(options: &Options, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir_in(&options.scratch)?;
     let disk = SmallDisk::mount(folder.path().join("disk"))?;
     let data = disk.0.join("data");
     let library = Drilled::start_in(options, data, &[]).await?;
+    library.through(report, async |library, report| under_load(options, library, report).await).await;
+    drop((disk, folder));
+    Ok(())
+}
+
+async fn under_load(options: &Options, library: &Drilled<'_>, report: &mut Report) -> Result<()> {
     let offer = |seconds| Offer {
         address: library::order(),
         customers: 64,
-        per_second: Some(1_000.0),
+        per_second: Some(OFFERED),
         lasts: options.seconds(seconds),
     };
     let before = place(offer(5.0)).await?;
+    report.told("taken before", before.count(Answer::is_taken).to_string());
     let ballast = library.data().with_file_name("ballast");
     fill(&ballast)?;
     let full = place(offer(15.0)).await?;
-    let (live, _) = load::get(library::order(), "/actuator/health/liveness").await?;
-    let (read, _) = load::get(library::order(), "/orders/1").await?;
-    std::fs::remove_file(&ballast)?;
-    let room = Instant::now();
-    let taken_again = until_an_order_is_taken().await?;
-    let after = place(offer(5.0)).await?;
-
-    let mut report = Report::default();
-    report.told("taken before", before.count(Answer::is_taken).to_string());
+    report.offered("while the disk is full", &full, OFFERED);
     report.wanted(
         format!("neither taken nor told when to come back while the disk is full, of {}", full.all.len()),
         full.lost().to_string(),
@@ -71,34 +73,39 @@ pub(super) async fn drill(options: &Options) -> Result<Report> {
         "some",
         full.count(|answer| answer.status == 503) > 0,
     );
+    let (live, _) = load::get(library::order(), "/actuator/health/liveness").await?;
+    let (read, _) = load::get(library::order(), "/orders/1").await?;
     report.wanted(
         "liveness, and a read, meanwhile",
         format!("{live}, {read}"),
         "200, 200",
         (live, read) == (200, 200),
     );
+    std::fs::remove_file(&ballast)?;
+    let room = Instant::now();
+    let taken_again = until_an_order_is_taken().await?;
     report.told(
         "until an order is taken, after there is room",
         format!("{:.1} s", taken_again.duration_since(room).as_secs_f64()),
     );
+    let after = place(offer(5.0)).await?;
+    report.offered("after that", &after, OFFERED);
     let good = after.percent(|answer| answer.status == 201);
     report.wanted("answered 201 after that", format!("{good:.2} %"), "100.00 %", good >= 100.0);
     let confirmed = library.until_all_are_confirmed(options.seconds(60.0)).await?;
     report.told("until nothing is pending any more", format!("{:.1} s", confirmed.as_secs_f64()));
     let stored = stored().await?;
-    visible::until_visible(library::mypage(), stored).await?;
     let taken =
         before.count(Answer::is_taken) + full.count(Answer::is_taken) + after.count(Answer::is_taken) + 1;
     report.wanted(
-        "orders stored and shown",
+        "orders stored",
         stored.to_string(),
         format!("at least {taken}, all that were taken"),
         stored >= taken,
     );
-    library.audit(&mut report)?;
-    library.stop()?;
-    drop((disk, folder));
-    Ok(report)
+    let shown = visible::until_visible(library::mypage(), stored).await?;
+    report.told("until all of them are shown", format!("{shown:.1} s"));
+    Ok(())
 }
 
 /// Takes what is left of the disk.

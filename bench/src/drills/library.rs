@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Options, report::Report};
+use super::{Options, audited::Audited, report::Report};
 use crate::{
     Result,
     library::{self, Library},
@@ -90,12 +90,19 @@ impl<'o> Drilled<'o> {
         }
     }
 
-    /// The audit of the running library, as the last line of a drill.
-    pub(super) fn audit(&self, report: &mut Report) -> Result<()> {
-        let (words, succeeded) = self.tool(&["audit"])?;
-        let last = words.lines().last().unwrap_or_default().to_owned();
-        report.wanted("audit", last, "clean", succeeded && words.contains("clean"));
-        Ok(())
+    /// Does `work` with it; then, whatever came of that, audits it, stops it and removes its folder. What went wrong is a
+    /// line of the report, so that what was found until then is not lost with it.
+    pub(super) async fn through(
+        self,
+        report: &mut Report,
+        work: impl AsyncFnOnce(&Self, &mut Report) -> Result<()>,
+    ) -> Option<Audited> {
+        let worked = work(&self, report).await;
+        let audited = end(report, worked, || self.tool(&["audit"]));
+        if let Err(error) = self.stop() {
+            report.broke_off(&error.to_string());
+        }
+        audited
     }
 
     /// Stops it and removes its folder.
@@ -107,5 +114,52 @@ impl<'o> Drilled<'o> {
     /// Its data.
     pub(super) fn data(&self) -> &Path {
         &self.data
+    }
+}
+
+/// The last lines of a drill: what went wrong, if anything did, and the audit in any case.
+fn end(
+    report: &mut Report,
+    worked: Result<()>,
+    audit: impl FnOnce() -> Result<(String, bool)>,
+) -> Option<Audited> {
+    if let Err(error) = worked {
+        report.broke_off(&error.to_string());
+    }
+    match audit() {
+        Ok((words, succeeded)) => {
+            let audited = Audited::new(words, succeeded);
+            report.wanted("audit", audited.in_a_line(), "one line: clean", audited.is_clean());
+            Some(audited)
+        }
+        Err(error) => {
+            report.wanted("audit", error.to_string(), "one line: clean", false);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_that_breaks_off_is_audited_and_keeps_what_it_has_found() {
+        let mut report = Report::default();
+        report.told("capacity", "1,000/s");
+        let audit = || Ok(("3 orders and 9 events audited: clean".to_owned(), true));
+        end(&mut report, Err("5 orders are still pending".into()), audit);
+        assert!(!report.is_met());
+        let text = report.to_string();
+        for line in ["| capacity | 1,000/s |", "5 orders are still pending", "audited: clean"] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_audit_that_cannot_be_carried_out_is_not_clean() {
+        let mut report = Report::default();
+        assert!(end(&mut report, Ok(()), || Err("there is no program".into())).is_none());
+        assert!(!report.is_met(), "{report}");
     }
 }

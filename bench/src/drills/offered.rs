@@ -57,8 +57,10 @@ impl Answer {
 #[derive(Default)]
 pub(super) struct Answers {
     pub(super) all: Vec<Answer>,
-    /// Requests whose connection broke.
+    /// Requests whose connection broke, or whose answer did not come in half a minute.
     pub(super) unanswered: u64,
+    /// How long requests were made.
+    pub(super) load_lasts: Duration,
     /// From the first request to the last answer.
     pub(super) lasted: Duration,
 }
@@ -71,6 +73,11 @@ impl Answers {
     /// How many of them a second.
     pub(super) fn per_second(&self, which: impl Fn(&Answer) -> bool) -> f64 {
         self.count(which) as f64 / self.lasted.as_secs_f64()
+    }
+
+    /// How many requests a second were made.
+    pub(super) fn offered_per_second(&self) -> f64 {
+        (self.all.len() as f64 + self.unanswered as f64) / self.load_lasts.as_secs_f64()
     }
 
     /// Requests that were neither taken nor put off.
@@ -98,7 +105,7 @@ pub(super) async fn place(offer: Offer) -> Result<Answers> {
     let (start, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let customers: Vec<_> =
         (0..offer.customers).map(|_| tokio::spawn(ask_on(offer, start, Arc::clone(&next)))).collect();
-    let mut answers = Answers::default();
+    let mut answers = Answers { load_lasts: offer.lasts, ..Answers::default() };
     for customer in customers {
         let of_one = customer.await??;
         answers.all.extend(of_one.all);
@@ -169,11 +176,28 @@ mod tests {
     #[test]
     fn what_is_not_answered_counts_among_all() {
         let all = vec![answer(201, 1), answer(202, 2), answer(503, 3)];
-        let answers = Answers { all, unanswered: 1, lasted: Duration::from_secs(2) };
+        let (lasted, load_lasts) = (Duration::from_secs(2), Duration::from_secs(1));
+        let answers = Answers { all, unanswered: 1, load_lasts, lasted };
         assert_eq!(answers.percent(Answer::is_taken), 50.0);
         assert_eq!(answers.lost(), 1);
+        assert_eq!(answers.offered_per_second(), 4.0);
         assert_eq!(answers.per_second(Answer::is_taken), 1.0);
         assert_eq!(answers.p99_ms(|answer| answer.status == 503), 3.0);
         assert!(answers.p99_ms(|answer| answer.status == 500).is_nan());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_nobody_answers_is_given_up_and_counted() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let listening = tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((stream, _)) = silent.accept().await {
+                kept.push(stream);
+            }
+        });
+        let (customers, per_second, lasts) = (1, Some(1.0), Duration::from_millis(900));
+        let answers = place(Offer { address, customers, per_second, lasts }).await.unwrap();
+        assert_eq!((answers.all.len(), answers.unanswered, answers.lost()), (0, 1, 1));
+        listening.abort();
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::offered::Answers;
+
 /// Lines of a drill's table.
 #[derive(Default)]
 pub(super) struct Report {
@@ -37,6 +39,22 @@ impl Report {
         self.lines.push(Line { what: what.into(), found: found.into(), wanted: wanted.into(), is_met });
     }
 
+    /// The drill could not go on.
+    pub(super) fn broke_off(&mut self, why: &str) {
+        self.wanted("the drill broke off", why.replace('\n', "; "), "it does not", false);
+    }
+
+    /// A load that had to be there for the other figures to say anything: with less of it every drill passes.
+    pub(super) fn offered(&mut self, when: &str, answers: &Answers, stated: f64) {
+        let offered = answers.offered_per_second();
+        self.wanted(
+            format!("offered {when}"),
+            format!("{offered:.0} orders a second"),
+            format!("at least 0.95 of {stated:.0}"),
+            offered >= 0.95 * stated,
+        );
+    }
+
     /// Whether everything is as it should be.
     pub(super) fn is_met(&self) -> bool {
         self.lines.iter().all(|line| line.is_met)
@@ -60,6 +78,8 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -73,5 +93,16 @@ mod tests {
         let text = report.to_string();
         assert!(text.contains("| capacity | 1,000/s | - | - |"), "{text}");
         assert!(text.contains("| answered | 99.9 % | 100 % | **no** |"), "{text}");
+    }
+    #[test]
+    fn a_load_that_was_not_offered_fails_the_drill() {
+        let offered = |unanswered| {
+            let answers = Answers { unanswered, load_lasts: Duration::from_secs(2), ..Answers::default() };
+            let mut report = Report::default();
+            report.offered("while rent is dead", &answers, 1_000.0);
+            report.is_met()
+        };
+        assert!(offered(1_900));
+        assert!(!offered(1_899));
     }
 }
