@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     super::world::{Promise, Wish, of_two_orders},
+    Defect,
     library::Library,
 };
 
@@ -85,7 +86,13 @@ impl Clients {
         let Some(order) = self.library.running.lock().order.clone() else { return };
         let (orders, command) =
             (order.does.clone(), CancelOrder { id, if_version: None, correlation_id: None });
-        let cancelled = order.ask(async move { orders.cancel_order(command).await }).await;
+        let panics = self.library.fate.has(Defect::PanicsAfterCancelling);
+        let cancelled = order.ask(async move {
+            let cancelled = orders.cancel_order(command).await;
+            assert!(!panics, "planted");
+            cancelled
+        });
+        let cancelled = cancelled.await;
         self.library.fate.say(format_args!("customer: cancel {} was answered {cancelled:?}", id.0));
         let mut told = self.told.lock();
         let promise = told.promises.entry(id).or_default();

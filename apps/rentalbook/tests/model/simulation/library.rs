@@ -132,7 +132,7 @@ impl Library {
             (Kept::<dyn OrderStore>::new(Arc::new(store.clone())), kept_outbox(store.outbox()));
         let written = Arc::new(Notify::new());
         let network = Network { life: life.clone(), running: Arc::clone(&self.running) };
-        // The breaker's rest is measured on a clock that is not the simulation's: here it has none.
+        // The breaker's rest is measured on a clock that is not the simulation's: here it has none, so it never rejects.
         let guard =
             Guard::new("rent", GuardConfig { open_for: Duration::from_nanos(1), ..GuardConfig::default() });
         let desk = Arc::new(GuardedDesk::new(Arc::new(network), guard));
@@ -164,6 +164,9 @@ impl Library {
         let up = Up::new(rents.clone(), life, files);
         self.consume(&up, Arc::new(rent::adapters::inbound::events::Events(rents)), Duration::ZERO);
         self.relay(&up, outbox, written);
+        if self.fate.has(Defect::PanicsUnmissed) {
+            up.run(async { panic!("planted") });
+        }
         self.running.lock().rent = Some(up);
     }
 

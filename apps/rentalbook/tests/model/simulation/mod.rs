@@ -1,9 +1,14 @@
 //! The whole library from numbered seeds, as many as wanted: `make simulate SEEDS=10000`.
 //!
-//! What runs is real: the use cases, the relays, the consumers, the worker that resumes orders, the breaker, the SQLite
-//! stores with their outboxes, the bus, the view. Only the ports between them fail, are late, are cut off, or see their
-//! process die before or after any use of them; and time is the simulation's. Everything happens on one thread, and
-//! each use of a store is one step of it: so a seed tells the same story every time, on every machine.
+//! What runs is real: the use cases, the relays, the consumers, the worker that resumes orders, the SQLite stores with
+//! their outboxes, the bus, the view. Only the ports between them fail, are late, are cut off, or see their process die
+//! before or after any use of them; and time is the simulation's. Everything happens on one thread, and each use of a
+//! store is one step of it: so a seed tells the same story every time, on every machine. A panic anywhere in it is wrong.
+//!
+//! Two things are there and do nothing, because they would go by the machine and not by the seed. The breaker rests for a
+//! nanosecond on a clock of its own, so it never turns a call away (what it does is tested in `platform/resilience`).
+//! And no write of order is *redoable*: each waits for its commit as those do that cannot be done again, so what a power
+//! failure takes of the others is not told here.
 
 mod clients;
 mod clock;
@@ -11,6 +16,7 @@ mod events;
 mod fate;
 mod library;
 mod network;
+mod panics;
 mod processes;
 mod stores;
 mod story;
@@ -50,9 +56,15 @@ enum Defect {
     CommitsFirst,
     /// Nobody resumes what is pending.
     ForgetsPending,
+    /// The use case panics when it has cancelled, and the customer hears nothing.
+    PanicsAfterCancelling,
+    /// What asks rent for several orders at once panics when rent has answered.
+    PanicsTogether,
+    /// A task in the background panics, and nobody misses it.
+    PanicsUnmissed,
 }
 
-const DEFECTS: [Defect; 7] = [
+const DEFECTS: [Defect; 10] = [
     Defect::ForgetsKeys,
     Defect::Overwrites,
     Defect::SavesInSilence,
@@ -60,6 +72,9 @@ const DEFECTS: [Defect; 7] = [
     Defect::DeletesFirst,
     Defect::CommitsFirst,
     Defect::ForgetsPending,
+    Defect::PanicsAfterCancelling,
+    Defect::PanicsTogether,
+    Defect::PanicsUnmissed,
 ];
 
 fn number(variable: &str) -> Option<u64> {

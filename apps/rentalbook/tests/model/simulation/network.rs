@@ -9,6 +9,7 @@ use rent::application::Rents;
 
 use super::{
     super::world::{answer, command},
+    Defect,
     fate::{Life, Port},
     processes::Running,
 };
@@ -35,7 +36,9 @@ impl RentDesk for Network {
         let confirm = |rents: Rents| async move {
             rents.confirm_rents(commands).await.into_iter().map(answer).collect()
         };
-        self.call(number, confirm).await
+        let answers = self.call(number, confirm).await;
+        assert!(!self.life.fate.has(Defect::PanicsTogether), "planted");
+        answers
     }
 }
 

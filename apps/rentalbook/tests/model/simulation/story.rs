@@ -1,6 +1,10 @@
 //! The story of a seed: a library under way, and what came of it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use contracts::{GROUPS, TOPIC};
 use delivery::{application::ports::DeliveryStore as _, domain::DeliveryState};
@@ -20,6 +24,7 @@ use super::{
     clients::Clients,
     fate::{Fate, Happened, Port, Who, at_once},
     library::{Library, Setting, open_deliveries, open_orders, open_rents, open_view},
+    panics::listening,
 };
 
 /// What came of a seed.
@@ -40,35 +45,43 @@ pub(super) fn tell(seed: u64, defect: Option<Defect>) -> Told {
     let folder = tempfile::Builder::new().prefix("simulation").tempdir_in(scratch()).expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    let (fate, clients, rests) = runtime.block_on(async {
-        let (fate, deaths) = Fate::of(seed, defect);
-        let setting = Setting {
-            rejects: fate.one_in(2),
-            gathers: fate.one_in(2),
-            partitions: 1 + u32::try_from(fate.below(12)).expect("small"),
-            batch: [1, 2, 5, 2048][usize::try_from(fate.below(4)).expect("small")],
-            skew: [0, 0, 20, 2_000][usize::try_from(fate.below(4)).expect("small")],
-            pause: [1, 50, 1_000][usize::try_from(fate.below(3)).expect("small")],
-        };
-        fate.say(format_args!("{setting:?}"));
-        let library = Library::new(&fate, setting, folder.path());
-        Who::ALL.into_iter().for_each(|who| library.start(who));
-        tokio::spawn(start_again(library.clone(), deaths));
-        tokio::spawn(cut_off(fate.clone()));
-        let clients = Clients { library: library.clone(), told: Arc::default() };
-        let number = 1 + fate.below(4);
-        join_all((0..number).map(|_| tokio::spawn(clients.clone().go(3 + fate.below(10))))).await;
-        fate.calm_down();
-        fate.say("nothing goes wrong any more");
-        let rests = comes_to_rest(&library).await;
-        for who in Who::ALL {
-            library.kill(who).await;
-        }
-        (fate, clients, rests)
+    let (fate, deaths) = runtime.block_on(async { Fate::of(seed, defect) });
+    let (judged, panics) = listening(|| {
+        let (clients, rests) = runtime.block_on(live(&fate, deaths, folder.path()));
+        drop(runtime);
+        judge(&clients, folder.path().to_owned(), rests)
     });
-    drop(runtime);
-    let wrong = judge(&clients, folder.path().to_owned(), rests);
-    Told { wrong, happened: fate.happened() }
+    let panics = panics.into_iter().map(|panic| format!("a panic: {panic}"));
+    let wrong: Vec<_> = judged.flatten().into_iter().chain(panics).collect();
+    Told { wrong: (!wrong.is_empty()).then(|| wrong.join("\n")), happened: fate.happened() }
+}
+
+/// A library, from its opening until it has come to rest and is closed.
+async fn live(fate: &Fate, deaths: mpsc::UnboundedReceiver<Who>, folder: &Path) -> (Clients, bool) {
+    let setting = Setting {
+        rejects: fate.one_in(2),
+        gathers: fate.one_in(2),
+        partitions: 1 + u32::try_from(fate.below(12)).expect("small"),
+        batch: [1, 2, 5, 2048][usize::try_from(fate.below(4)).expect("small")],
+        skew: [0, 0, 20, 2_000][usize::try_from(fate.below(4)).expect("small")],
+        pause: [1, 50, 1_000][usize::try_from(fate.below(3)).expect("small")],
+    };
+    fate.say(format_args!("{setting:?}"));
+    let library = Library::new(fate, setting, folder);
+    Who::ALL.into_iter().for_each(|who| library.start(who));
+    tokio::spawn(start_again(library.clone(), deaths));
+    tokio::spawn(cut_off(fate.clone()));
+    let clients = Clients { library: library.clone(), told: Arc::default() };
+    let number = 1 + fate.below(4);
+    // Where one of them panics it is heard: see `listening`.
+    join_all((0..number).map(|_| tokio::spawn(clients.clone().go(3 + fate.below(10))))).await;
+    fate.calm_down();
+    fate.say("nothing goes wrong any more");
+    let rests = comes_to_rest(&library).await;
+    for who in Who::ALL {
+        library.kill(who).await;
+    }
+    (clients, rests)
 }
 
 /// In memory, where there is such a place: what is looked for here is not what a disk forgets.
