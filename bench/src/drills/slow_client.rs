@@ -36,8 +36,8 @@ const DESCRIPTORS: u64 = 12_000;
 /// A slow one has to be cut off after so long, and must not before the normal load is over.
 const CUT_WITHIN: Duration = Duration::from_secs(60);
 
-/// With the usual 10 s the slow bodies would be gone before half of the load has been seen beside them. Who says nothing, or
-/// does not come to the end of its head, is cut off after 30 s: later than the load takes.
+/// With the usual 10 s the slow bodies would be gone before the end of the load beside them. Who says nothing, or does not
+/// come to the end of its head, is cut off after 30 s: later than it takes to connect them all and load for 15 s.
 const DEADLINE: &str = "--request-deadline-ms=40000";
 
 /// Orders a second, without the slow ones and beside them.
@@ -55,7 +55,7 @@ async fn under_load(options: &Options, library: &Drilled<'_>, report: &mut Repor
         address: library::order(),
         customers: 64,
         per_second: Some(OFFERED),
-        lasts: options.seconds(20.0),
+        lasts: options.seconds(15.0),
     };
     let p99 = |answers: &super::offered::Answers| format!("{:.1} ms", answers.p99_ms(Answer::is_taken));
     let alone = place(offer).await?;
