@@ -4,7 +4,7 @@
 CARGO ?= cargo
 
 DRILLS := $(addprefix drill-,breaker rent-dead delivery-down overload disk-full slow-client)
-# How often drill-kill kills, over both wirings.
+# How often drill-kill kills, in each of the two wirings.
 KILLS ?= 30
 # How many seeds simulate runs; with SEED that one only.
 SEEDS ?= 10000
@@ -43,7 +43,7 @@ $(DRILLS): drill-%: release ## Take something away from a library under load, an
 simulate: ## Run the application on real stores with faults between all of its steps, from SEEDS seeds, or from the one of SEED
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(CARGO) test -p rentalbook --all-features --test main model::simulation -- --nocapture
 
-drill-kill: release ## Kill processes of both wirings at random moments, KILLS times each
+drill-kill: release ## Kill processes at random moments, KILLS times in each of the two wirings, and print a table for each
 	RENTALBOOK_KILLS=$(KILLS) $(CARGO) test -p rentalbook --all-features --test main -- --nocapture --test-threads 1 \
 		the_program_is_killed_at_random_moments any_of_nine_processes_is_killed
 
