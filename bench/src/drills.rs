@@ -1,5 +1,5 @@
-//! Drills: something is taken away from a running library, under load. Each prints a table, ends with the audit, and fails
-//! where a figure is not as it should be.
+//! Drills: something is taken away from a running library, under load. Each prints a table and ends with the audit, also
+//! where it breaks off, and fails where a figure is not as it should be; that the load was there is one of the figures.
 
 mod audited;
 mod breaker;
