@@ -15,7 +15,7 @@ use std::{
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use platform_postgres::{
-    Change, Column, Postgres, Row, Settings, Table,
+    Change, Column, Keys, Postgres, Row, Settings, Table,
     tokio_postgres::{Config, NoTls},
 };
 use platform_testkit::postgres::{PostgresServer, USER};
@@ -32,6 +32,7 @@ static NOTES: Table = Table {
     fixed: &[Column::text("author"), Column::text("text")],
     changing: &[Column::number("state")],
     meeting: "id",
+    keys: Keys::Own,
 };
 
 const SCHEMA: &str = "CREATE TABLE notes (

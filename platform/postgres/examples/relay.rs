@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use platform_event_bus::{BusError, EventBus, GroupPosition, NewRecord, Replay, Subscription};
 use platform_outbox::{Outbox, Relay};
 use platform_postgres::{
-    Column, Postgres, Settings, Table,
+    Column, Keys, Postgres, Settings, Table,
     tokio_postgres::{Client, NoTls},
 };
 use platform_testkit::postgres::{PostgresServer, USER};
@@ -29,6 +29,7 @@ static NOTES: Table = Table {
     fixed: &[],
     changing: &[Column::text("text")],
     meeting: "id",
+    keys: Keys::Own,
 };
 
 const SCHEMA: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, version bigint NOT NULL, text text)";

@@ -11,10 +11,10 @@ use tokio::{
 };
 
 use crate::{
-    Saved, StoreError,
+    Change, Keys, Saved, StoreError,
     connect::within,
     error::Failure,
-    group_commit::{Call, Session, Writer},
+    group_commit::{Call, Session, Slot, Writer},
 };
 
 /// How long callers stay in doubt. Later they are told that the store is away; what they asked for may exist.
@@ -28,14 +28,16 @@ impl Writer {
     pub(crate) async fn be_in_doubt(&mut self, calls: Vec<Call>, failure: Failure) {
         let away = StoreError::from(failure);
         let slot = self.session.take().map(|session| session.slot);
+        // A changed row says nothing about who has changed it, nor does a new one whose key others may write as well:
+        // it may be theirs, and what was to be said with ours would never be said. A key of our own nobody else uses.
+        let is_told_by_its_key = |change: &&Change| change.expected.is_none() && self.table.keys == Keys::Own;
         let new: Vec<_> = calls
             .iter()
             .flat_map(|call| &call.changes)
-            .filter(|change| change.expected.is_none())
+            .filter(is_told_by_its_key)
             .map(|change| change.row.key)
             .collect();
         self.away = Some((Instant::now(), away.clone()));
-        // A changed row says nothing about who has changed it; a new one has a key that nobody else uses.
         let found = match slot {
             Some(slot) if !new.is_empty() => {
                 let asking = ask(&self.settings, self.table, &self.totals, slot, &new);
@@ -56,13 +58,13 @@ impl Writer {
     }
 }
 
-/// Asks for new rows until somebody answers or it is too late. The answer is final: to have the slot of the broken
-/// session again means that nothing of it goes on.
+/// Asks for new rows until somebody answers or it is too late. The answer is final: the slot of the broken session is
+/// somebody's again, so nothing of it goes on.
 async fn ask(
     settings: &crate::Settings,
     table: &crate::Table,
     totals: &crate::totals::Totals,
-    slot: i32,
+    slot: Slot,
     new: &[i64],
 ) -> Option<(Session, HashSet<i64>)> {
     let until = Instant::now() + SOON;
@@ -78,7 +80,7 @@ async fn ask(
     None
 }
 
-/// The answer of a call that only adds rows, where these are known.
+/// The answer of a call that only adds rows, where these are known. Only keys that nobody else uses are asked for.
 fn told(call: &Call, found: Option<&HashSet<i64>>) -> Option<Vec<Saved>> {
     let found = found?;
     let all_are_there =

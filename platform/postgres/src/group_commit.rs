@@ -52,7 +52,15 @@ impl Call {
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) statements: Statements,
-    pub(crate) slot: i32,
+    pub(crate) slot: Slot,
+}
+
+/// The slot of a writing session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    number: i32,
+    /// The session that has it: its process on the server.
+    pid: i32,
 }
 
 /// The task's state.
@@ -186,7 +194,8 @@ impl Writer {
                 Some(_) => changed.push(change),
             }
         }
-        let saving = session.statements.save(&session.client, self.table, session.slot, (&new, &changed));
+        let saving =
+            session.statements.save(&session.client, self.table, session.slot.number, (&new, &changed));
         let saved = within(self.settings.answer_within, saving).await?;
         if !(new.is_empty() && changed.is_empty()) {
             self.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -249,16 +258,17 @@ fn keys_of<'s>(saved: &'s SavedKeys, change: &Change) -> &'s HashSet<i64> {
 }
 
 impl Session {
-    /// Connects and takes a slot: `again`, or any that is free. A slot is free when the session that had it is over.
+    /// Connects and takes a slot that is free, and not before the session that had `before` is over: a slot is free
+    /// when its session is.
     pub(crate) async fn begin(
         settings: &Settings,
         table: &Table,
         totals: &Totals,
-        again: Option<i32>,
+        before: Option<Slot>,
     ) -> Result<Self, StoreError> {
         let client = connect(settings, Purpose::Writing, None).await?;
         let beginning = async {
-            let slot = take_slot(&client, again).await?;
+            let slot = take_slot(&client, before).await?;
             let kept = client.query("SELECT name, slot, n FROM totals", &[]).await?;
             let kept: Result<Vec<Kept>, _> = kept.iter().map(read_kept).collect();
             let statements = Statements::prepare(&client, table).await?;
@@ -266,16 +276,26 @@ impl Session {
         };
         let (slot, kept, statements) = within(settings.answer_within, beginning).await?;
         let slot = slot.ok_or_else(|| StoreError("the writing session is not free yet".to_owned()))?;
-        totals.begin(slot, kept);
+        totals.begin(slot.number, kept);
         Ok(Self { client, statements, slot })
     }
 }
 
-async fn take_slot(client: &Client, again: Option<i32>) -> Result<Option<i32>, tokio_postgres::Error> {
-    let slots = again.map_or(0..SLOTS, |slot| slot..slot + 1);
-    for slot in slots {
-        if locks::try_for_session(client, Lock::Slot(slot)).await? {
-            return Ok(Some(slot));
+async fn take_slot(client: &Client, before: Option<Slot>) -> Result<Option<Slot>, tokio_postgres::Error> {
+    let pid = client.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
+    if let Some(before) = before {
+        let lock = Lock::Slot(before.number);
+        if locks::try_for_session(client, lock).await? {
+            return Ok(Some(Slot { pid, ..before }));
+        }
+        // Another process that has reconnected sooner proves as well that the old session is over: any slot does.
+        if locks::holder(client, lock).await?.is_none_or(|holder| holder == before.pid) {
+            return Ok(None);
+        }
+    }
+    for number in 0..SLOTS {
+        if locks::try_for_session(client, Lock::Slot(number)).await? {
+            return Ok(Some(Slot { number, pid }));
         }
     }
     Ok(None)

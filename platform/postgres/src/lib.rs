@@ -28,7 +28,7 @@ pub use postgres::Postgres;
 pub use schema::Migration;
 pub use settings::{Mistake, Settings, Tls};
 pub use standing::State;
-pub use table::{Column, Kind, Table, Value};
+pub use table::{Column, Keys, Kind, Table, Value};
 pub use turn::Turn;
 
 pub use tokio_postgres;

@@ -41,6 +41,17 @@ pub(crate) async fn try_for_session(client: &Client, lock: Lock) -> Result<bool,
     row.try_get(0)
 }
 
+/// The session that has a lock of a session now: its process on the server.
+pub(crate) async fn holder(client: &Client, lock: Lock) -> Result<Option<i32>, tokio_postgres::Error> {
+    // The server shows both halves of the name without their sign.
+    let sql = "SELECT pid FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND objsubid = 2
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND classid::bigint = $1 AND objid::bigint = $2";
+    let row = client.query_opt(sql, &[&i64::from(OURS), &i64::from(lock.name())]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 /// Gives a lock of the session back.
 pub(crate) async fn give_back(client: &Client, lock: Lock) -> Result<(), tokio_postgres::Error> {
     client.execute("SELECT pg_advisory_unlock($1, $2)", &[&OURS, &lock.name()]).await?;

@@ -16,6 +16,18 @@ pub struct Table {
     /// The columns of the unique index in which new rows of different processes may meet. New rows are written in
     /// its sequence: two processes that wait for each other would wait for ever.
     pub meeting: &'static str,
+    /// Who else may write a new row with the same key.
+    pub keys: Keys,
+}
+
+/// Whose the keys of new rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Drawn from a sequence by who writes the row: if it is there, it is the writer's.
+    Own,
+    /// Given from outside: any process may write a row with the same key, so that it is there says nothing about who
+    /// has written it, nor about what was said with it.
+    Shared,
 }
 
 /// A column.

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use platform_event_bus::Headers;
 use platform_outbox::OutboxMessage;
 use platform_postgres::{
-    Change, Column, Migration, Postgres, Row, Saved, Settings, StoreError, Table,
+    Change, Column, Keys, Migration, Postgres, Row, Saved, Settings, StoreError, Table,
     tokio_postgres::{Client, NoTls},
 };
 use platform_testkit::postgres::{PostgresServer, USER};
@@ -34,7 +34,11 @@ static NOTES: Table = Table {
     fixed: &[Column::number("topic"), Column::text("author")],
     changing: &[Column::text("text"), Column::flag("pinned")],
     meeting: "topic",
+    keys: Keys::Own,
 };
+
+/// The same, where a note's id is given to whoever writes it.
+static NOTES_OF_ALL: Table = Table { keys: Keys::Shared, ..NOTES };
 
 /// A database of its own on the server that all tests share.
 fn a_database() -> Settings {

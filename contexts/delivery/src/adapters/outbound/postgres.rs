@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use contracts::WireClock;
 use platform_postgres::{
-    Change, Column, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
+    Change, Column, Keys, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
     StoreError, Table, tokio_postgres,
 };
 
@@ -31,6 +31,8 @@ static TABLE: Table = Table {
         Column::number("changed_at"),
     ],
     meeting: "order_id",
+    // Whichever replica consumes an event of an order first begins its delivery.
+    keys: Keys::Shared,
 };
 
 /// The kept total of the collection: what is shown.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use contracts::WireClock;
 use platform_postgres::{
-    Change, Column, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
+    Change, Column, Keys, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
     StoreError, Table, tokio_postgres,
 };
 
@@ -34,6 +34,7 @@ static TABLE: Table = Table {
         Column::number("changed_at"),
     ],
     meeting: "idempotency_key, id",
+    keys: Keys::Own,
 };
 
 /// The kept total of the collection.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use contracts::WireClock;
 use platform_postgres::{
-    Change, Column, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
+    Change, Column, Keys, Migration, OpenError, PartError, Postgres, PostgresOutbox, Row, Saved, Settings,
     StoreError, Table, tokio_postgres,
 };
 
@@ -25,6 +25,7 @@ static TABLE: Table = Table {
     fixed: &[Column::number("order_id"), Column::text("customer"), Column::number("created_at")],
     changing: &[Column::number("state"), Column::text("reason"), Column::number("changed_at")],
     meeting: "order_id",
+    keys: Keys::Own,
 };
 
 /// The kept total of the collection.
