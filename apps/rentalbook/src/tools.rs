@@ -276,6 +276,9 @@ fn show(letter: &DeadLetter, topic: &str) -> String {
         letter.attempts,
         Timestamp(letter.set_aside_at),
         letter.record.key.as_deref().map_or_else(|| "(none)".to_owned(), text),
-        text(&letter.record.value),
+        match letter.left_out {
+            Some(bytes) => format!("(left out, {bytes} bytes: too large for a letter)"),
+            None => text(&letter.record.value),
+        },
     )
 }

@@ -56,6 +56,14 @@ pub(crate) fn unavailable(error: &KafkaError) -> BusError {
     BusError::Unavailable(error.to_string())
 }
 
+/// What a failure to publish is for the caller.
+pub(crate) fn unpublished(error: &KafkaError) -> BusError {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => BusError::TooLarge(error.to_string()),
+        _ => unavailable(error),
+    }
+}
+
 /// No answer in time.
 pub(crate) fn late(within: Duration) -> BusError {
     BusError::Unavailable(format!("Kafka did not answer within {within:?}"))

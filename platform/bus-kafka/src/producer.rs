@@ -12,8 +12,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     KafkaSettings,
-    client::{Client, Ending, Words, config, late, unavailable},
+    client::{Client, Ending, Words, config, late, unavailable, unpublished},
     record::write_headers,
+    settings::LARGEST,
 };
 
 /// Pause while the producer's queue is full.
@@ -45,7 +46,7 @@ impl Producer {
         timeout(within, send_all(&native, topic, records))
             .await
             .map_err(|_| late(within))?
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|error| unpublished(&error))?;
         unfinished.done();
         Ok(())
     }
@@ -64,6 +65,8 @@ impl Producer {
             .set("message.timeout.ms", "0")
             // As the Java clients choose: a key has one partition, whoever writes it.
             .set("partitioner", "murmur2_random")
+            // How large a record may be is the topic's affair; several of them together stay below `batch.size`.
+            .set("message.max.bytes", LARGEST)
             // Whoever publishes has gathered already.
             .set("linger.ms", "1")
             .create_with_context(Words { of: "publishing".to_owned() })?;

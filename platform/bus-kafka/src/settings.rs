@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use platform_event_bus::DEFAULT_PARTITIONS;
 
+/// Bytes of the largest record that we write. A topic of dead letters that we make takes such ones: a letter is larger
+/// than its record, which is as large as its topic takes it (1 MB, unless somebody has said).
+pub(crate) const LARGEST: &str = "16777216";
+
 /// How to reach Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KafkaSettings {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform_event_bus::BusError;
+use platform_event_bus::{BusError, DeadLetters};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
@@ -16,7 +16,10 @@ use rdkafka::{
 use tokio::time::sleep;
 use tracing::info;
 
-use crate::client::{Client, Words, blocking, unavailable};
+use crate::{
+    client::{Client, Words, blocking, unavailable},
+    settings::LARGEST,
+};
 
 /// Most copies of a record.
 const COPIES: usize = 3;
@@ -167,6 +170,7 @@ async fn create(
     let new = NewTopic::new(topic, count, replication);
     let new = settings.into_iter().fold(new, |new, (setting, value)| new.set(setting, value));
     let new = new.set("min.insync.replicas", &in_sync);
+    let new = if DeadLetters::are_on(topic) { new.set("max.message.bytes", LARGEST) } else { new };
     let results = asker.create_topics([&new], &options(within)).await.map_err(|error| unavailable(&error))?;
     for result in results {
         match result {
@@ -211,6 +215,11 @@ fn unsuitable(topic: &str, look: &Look, value: impl Fn(&str) -> String) -> Vec<U
         if found != wanted {
             not(setting, found, wanted.to_owned(), reason);
         }
+    }
+    if value("compression.type") == "zstd" {
+        let reason =
+            "the librdkafka of this program is built without zstd, and every group stops at such a record";
+        not("compression.type", "zstd".to_owned(), "producer".to_owned(), reason);
     }
     if look.copies < copies(look.brokers) {
         let (found, wanted) = (look.copies.to_string(), copies(look.brokers).to_string());

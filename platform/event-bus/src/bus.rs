@@ -44,12 +44,15 @@ pub struct GroupPosition {
     pub end: i64,
 }
 
-/// Why the bus did not do it. A retry may help with each of them.
+/// Why the bus did not do it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BusError {
-    /// The broker or its file cannot be reached or written.
+    /// The broker or its file cannot be reached or written: later it may succeed.
     #[error("the event bus is unavailable: {0}")]
     Unavailable(String),
+    /// A record is larger than the topic allows: it never succeeds, unless somebody raises the limit.
+    #[error("the event bus does not take such a large record: {0}")]
+    TooLarge(String),
 }
 
 /// An event bus. Publishing is durable when it returns; reading is at least once.

@@ -3,6 +3,9 @@
 //! They are records of the topic `<topic>.dlq`, with the original key, headers and value and further headers
 //! that say why, where from and how often. Deciding (replay, drop) appends a record that settles the letter, so
 //! that the same code serves every bus: nothing is ever changed in place.
+//!
+//! A letter is larger than its record, and some records are as large as the bus takes them. Such a letter is written
+//! without the value, for the partition must not stop for it: where the record is, it says all the same.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
@@ -17,7 +20,14 @@ const OFFSET: &str = "dlq-offset";
 const ATTEMPTS: &str = "dlq-attempts";
 const SETTLES: &str = "dlq-settles";
 const SETTLED_HOW: &str = "dlq-settled-how";
+/// How many bytes the value has, where it was too large for the letter.
+const LEFT_OUT: &str = "dlq-value-left-out";
 const OURS: &str = "dlq-";
+/// What all topics of dead letters end with.
+const ENDING: &str = ".dlq";
+
+/// Most bytes of a reason in a letter whose record was too large for it.
+const SHORT: usize = 1_000;
 
 /// Names a dead letter: partition and offset on the topic of dead letters, written `3-17`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +71,8 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// When it was set aside, milliseconds since 1970 UTC.
     pub set_aside_at: i64,
+    /// How many bytes the value of the record has that was too large for a letter; the letter has none of it then.
+    pub left_out: Option<u64>,
     /// The record as it was, without the headers that were added for the letter.
     pub record: NewRecord,
 }
@@ -71,6 +83,17 @@ pub enum DeadLetterError {
     /// There is no such letter, or it was settled before.
     #[error("there is no open dead letter {0}; `dlq list` shows the open ones")]
     Unknown(DeadLetterId),
+    /// There is nothing that could be published again.
+    #[error(
+        "the dead letter {id} is without its record, which was too large for it: it cannot be replayed. The record is \
+         still at offset {} of partition {} of the topic; `dlq drop {id}` settles the letter", place.1, place.0
+    )]
+    LeftOut {
+        /// The letter.
+        id: DeadLetterId,
+        /// Where its record is: partition and offset.
+        place: (u32, i64),
+    },
     /// The bus is away.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -93,10 +116,16 @@ impl DeadLetters {
     /// Where the dead letters of `topic` are kept: `<topic>.dlq`.
     #[must_use]
     pub fn topic_of(topic: &str) -> String {
-        format!("{topic}.dlq")
+        format!("{topic}{ENDING}")
     }
 
-    /// Sets a record aside.
+    /// Whether dead letters are kept on this topic.
+    #[must_use]
+    pub fn are_on(topic: &str) -> bool {
+        topic.ends_with(ENDING)
+    }
+
+    /// Sets a record aside: as it is, or where it is too large, without its value, or with nothing of it at all.
     pub async fn add(
         &self,
         record: &Record,
@@ -105,22 +134,40 @@ impl DeadLetters {
         attempts: u32,
     ) -> Result<(), BusError> {
         let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
-        let attempts = attempts.to_string();
-        let about = [
-            (REASON, reason.as_bytes()),
-            (GROUP, group.as_bytes()),
-            (PARTITION, partition.as_bytes()),
-            (OFFSET, offset.as_bytes()),
-            (ATTEMPTS, attempts.as_bytes()),
-        ];
-        let original =
-            record.headers.iter().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
-        let letter = NewRecord {
-            key: record.key.clone(),
-            headers: Headers::new(original.chain(about)),
-            value: record.value.clone(),
+        let (attempts, size) = (attempts.to_string(), record.value.len().to_string());
+        let about = |reason| {
+            [
+                (REASON, reason),
+                (GROUP, group.as_bytes()),
+                (PARTITION, partition.as_bytes()),
+                (OFFSET, offset.as_bytes()),
+                (ATTEMPTS, attempts.as_bytes()),
+            ]
         };
-        self.bus.publish(&self.dead_topic, vec![letter]).await
+        let original = record
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)))
+            // Not its words about itself.
+            .filter(|(name, _)| !name.starts_with(OURS));
+        let whole: Vec<_> = original.chain(about(reason.as_bytes())).collect();
+        let left_out = [(LEFT_OUT, size.as_bytes())];
+        let without_value = whole.iter().copied().chain(left_out);
+        let bare = about(beginning(reason).as_bytes()).into_iter().chain(left_out);
+        let letters = [
+            (record.key.clone(), Headers::new(whole.iter().copied()), record.value.clone()),
+            (record.key.clone(), Headers::new(without_value), Bytes::new()),
+            (None, Headers::new(bare), Bytes::new()),
+        ];
+        let mut outcome = Ok(());
+        for (key, headers, value) in letters {
+            let letter = NewRecord { key, headers, value };
+            outcome = self.bus.publish(&self.dead_topic, vec![letter]).await;
+            if !matches!(outcome, Err(BusError::TooLarge(_))) {
+                break;
+            }
+        }
+        outcome
     }
 
     /// The open letters, oldest first.
@@ -160,6 +207,9 @@ impl DeadLetters {
     /// Publishes the record again on its topic, where every group sees it, and settles the letter.
     pub async fn replay(&self, id: DeadLetterId) -> Result<(), DeadLetterError> {
         let letter = self.show(id).await?;
+        if letter.left_out.is_some() {
+            return Err(DeadLetterError::LeftOut { id, place: letter.source });
+        }
         self.bus.publish(&self.topic, vec![letter.record]).await?;
         self.settle(id, "replayed").await
     }
@@ -178,6 +228,12 @@ impl DeadLetters {
     }
 }
 
+/// As much of a text as fits into a short letter.
+fn beginning(text: &str) -> &str {
+    let end = (0..=SHORT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
+}
+
 fn read_letter(record: Record) -> DeadLetter {
     let text = |name| record.headers.text(name).unwrap_or_default().to_owned();
     let number =
@@ -194,6 +250,7 @@ fn read_letter(record: Record) -> DeadLetter {
         source: (u32::try_from(number(PARTITION)).unwrap_or_default(), number(OFFSET)),
         attempts: u32::try_from(number(ATTEMPTS)).unwrap_or_default(),
         set_aside_at: record.published_at,
+        left_out: record.headers.text(LEFT_OUT).map(|size| size.parse().unwrap_or_default()),
         record: NewRecord {
             key: record.key.clone(),
             headers: Headers::new(original),

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, watch};
 
@@ -23,6 +24,7 @@ struct Shared {
     groups: Mutex<HashMap<(String, String), Group>>,
     appended: watch::Sender<u64>,
     failing: Mutex<Option<String>>,
+    largest: Mutex<Option<usize>>,
 }
 
 #[derive(Clone, Default)]
@@ -49,6 +51,7 @@ impl MemoryBus {
             groups: Mutex::default(),
             appended: watch::Sender::new(0),
             failing: Mutex::default(),
+            largest: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -63,6 +66,16 @@ impl MemoryBus {
     pub fn fail_publishing(&self, reason: Option<&str>) {
         *self.shared.failing.lock() = reason.map(str::to_owned);
     }
+
+    /// From now on no record is taken that has more bytes.
+    pub fn take_at_most(&self, bytes: usize) {
+        *self.shared.largest.lock() = Some(bytes);
+    }
+}
+
+fn size(record: &NewRecord) -> usize {
+    let key = record.key.as_ref().map_or(0, Bytes::len);
+    key + record.headers.as_encoded().len() + record.value.len()
 }
 
 #[async_trait]
@@ -70,6 +83,10 @@ impl EventBus for MemoryBus {
     async fn publish(&self, topic: &str, records: Vec<NewRecord>) -> Result<(), BusError> {
         if let Some(reason) = self.shared.failing.lock().clone() {
             return Err(BusError::Unavailable(reason));
+        }
+        let largest = *self.shared.largest.lock();
+        if let Some(size) = records.iter().map(size).find(|size| largest.is_some_and(|most| *size > most)) {
+            return Err(BusError::TooLarge(format!("{size} bytes")));
         }
         {
             let mut topics = self.shared.topics.lock();

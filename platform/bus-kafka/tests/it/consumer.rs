@@ -5,14 +5,15 @@ use platform_bus_kafka::KafkaBus;
 use platform_event_bus::{
     Consumer, DeadLetterError, DeadLetters, EventBus as _, HandleError, Handler, Headers, Record,
 };
-use platform_testkit::until;
+use platform_testkit::{kafka::KafkaServer, until};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use tokio::sync::watch;
 
-use crate::{a_bus, a_topic, progress, read_all, record, text};
+use crate::{a_bus, a_topic, an_administrator, progress, read_all, record, text};
 
 const GROUP: &str = "handlers";
 
-/// Remembers texts; "poison" can never succeed.
+/// Remembers texts; "poison", and what begins with it, can never succeed.
 #[derive(Default)]
 struct Notes {
     away: watch::Sender<bool>,
@@ -28,7 +29,7 @@ impl Handler for Notes {
             return Err(HandleError::Unavailable("the store is away".to_owned()));
         }
         let texts: Vec<_> = records.iter().map(text).collect();
-        if texts.iter().any(|text| text == "poison") {
+        if texts.iter().any(|text| text.starts_with("poison")) {
             return Err(HandleError::Undeliverable("poisoned".to_owned()));
         }
         self.seen.send_modify(|seen| seen.extend(texts));
@@ -51,7 +52,11 @@ impl Drop for Scene {
 }
 
 fn a_consumer() -> Scene {
-    let (bus, topic, notes) = (a_bus(), a_topic(), Arc::new(Notes::default()));
+    a_consumer_of(a_topic())
+}
+
+fn a_consumer_of(topic: String) -> Scene {
+    let (bus, notes) = (a_bus(), Arc::new(Notes::default()));
     let consumer = Consumer {
         bus: Arc::new(bus.clone()),
         topic: topic.clone(),
@@ -97,6 +102,53 @@ async fn a_poison_record_becomes_a_dead_letter_and_its_partition_goes_on() {
 
     scene.publish(&["later"]).await;
     scene.seen("later").await;
+}
+
+/// A poison record that a topic just takes: with the headers of a letter it is too large for another such one.
+fn a_large_poison() -> String {
+    "poison".repeat(LARGE / "poison".len())
+}
+
+/// Kafka takes 1,048,588 bytes, with what is around a value.
+const LARGE: usize = 1_048_500;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_record_as_large_as_the_topic_takes_it_becomes_a_dead_letter_with_all_of_it() {
+    let scene = a_consumer();
+    let poison = a_large_poison();
+    scene.publish(&["before"]).await;
+    scene.publish(&[&poison]).await;
+    scene.publish(&["after"]).await;
+    scene.seen("after").await;
+    until("all is committed", async || progress(&scene.bus, &scene.topic, GROUP).await == (3, 3)).await;
+    let letter = scene.letters.list().await.expect("letters").remove(0);
+    assert_eq!((letter.record.value.len(), letter.left_out), (poison.len(), None));
+    scene.letters.replay(letter.id).await.expect("replayed");
+    until("it is poison again", async || progress(&scene.bus, &scene.topic, GROUP).await == (4, 4)).await;
+    assert_eq!(scene.letters.list().await.expect("letters").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_dead_letters_that_takes_no_larger_ones_gets_a_letter_without_the_record() {
+    let topic = a_topic();
+    let small = DeadLetters::topic_of(&topic);
+    let small = NewTopic::new(&small, 1, TopicReplication::Fixed(1));
+    let administrator = an_administrator(KafkaServer::shared());
+    let made = administrator.create_topics([&small], &AdminOptions::new()).await;
+    made.expect("an answer").remove(0).expect("it is made");
+    let scene = a_consumer_of(topic);
+    let poison = a_large_poison();
+    scene.publish(&[&poison]).await;
+    scene.publish(&["after"]).await;
+    scene.seen("after").await;
+    until("all is committed", async || progress(&scene.bus, &scene.topic, GROUP).await == (2, 2)).await;
+    let letter = scene.letters.list().await.expect("letters").remove(0);
+    assert_eq!((letter.record.value.len(), letter.left_out), (0, Some(poison.len() as u64)));
+    let found = read_all(&scene.bus, &scene.topic).await.into_iter().find(|r| r.value.len() == poison.len());
+    let found = found.expect("it is still there");
+    assert_eq!(letter.source, (found.partition, found.offset));
+    let refused = scene.letters.replay(letter.id).await.expect_err("there is nothing to publish");
+    assert!(matches!(refused, DeadLetterError::LeftOut { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ fn text(record: &Record) -> String {
 
 /// Publishes as the relay does: again, until it has succeeded.
 async fn publish_until_done(bus: &KafkaBus, topic: &str, records: Vec<NewRecord>) {
-    while let Err(BusError::Unavailable(_)) = bus.publish(topic, records.clone()).await {}
+    while let Err(_again) = bus.publish(topic, records.clone()).await {}
 }
 
 /// Reads what is on the topic now.
@@ -84,7 +84,7 @@ impl Reader {
         let (bus, topic, group, reading) = (bus.clone(), topic.to_owned(), group.to_owned(), read.clone());
         let task = tokio::spawn(async move {
             loop {
-                let Err(BusError::Unavailable(_)) = read_on(&bus, &topic, &group, &reading).await;
+                let Err(_again) = read_on(&bus, &topic, &group, &reading).await;
             }
         });
         Self { read, task }

@@ -26,6 +26,13 @@ async fn a_missing_topic_is_made_and_keeps_everything() {
         assert_eq!(setting(&name, "cleanup.policy").await, "delete");
         assert_eq!(setting(&name, "min.insync.replicas").await, "1");
     }
+    let (events, letters) = (&topic, format!("{topic}.dlq"));
+    assert_eq!(setting(events, "max.message.bytes").await, "1048588");
+    assert_eq!(
+        setting(&letters, "max.message.bytes").await,
+        "16777216",
+        "a letter is larger than its record"
+    );
     assert_eq!(bus.check_topic(&topic).await.expect("a look"), [], "again");
 }
 
@@ -70,4 +77,26 @@ async fn a_topic_that_forgets_is_reported_and_used_as_it_is() {
 
     bus.publish(&topic, vec![record("key", "value")]).await.expect("published");
     assert_eq!(bus.positions(&topic, "nobody").await.expect("positions").len(), 3, "any number works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_whose_records_nobody_of_us_could_read_is_reported() {
+    let (bus, topic) = (a_bus(), a_topic());
+    let with_zstd = NewTopic::new(&topic, 3, TopicReplication::Fixed(1))
+        .set("retention.ms", "-1")
+        .set("compression.type", "zstd");
+    let administrator = an_administrator(KafkaServer::shared());
+    administrator.create_topics([&with_zstd], &AdminOptions::new()).await.expect("an answer");
+    let mut found = Vec::new();
+    until("the topic is known", async || {
+        found = bus.check_topic(&topic).await.unwrap_or_default();
+        !found.is_empty()
+    })
+    .await;
+    let sentences: Vec<_> = found.iter().map(Unsuitable::to_string).collect();
+    let expected = format!(
+        "the topic {topic} has compression.type=zstd, it should be producer: the librdkafka of this program is built \
+         without zstd, and every group stops at such a record"
+    );
+    assert_eq!(sentences, [expected]);
 }
