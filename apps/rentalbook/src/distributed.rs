@@ -149,15 +149,12 @@ pub fn replica(
     }))
 }
 
-/// Says what is wrong with the topic, where it is there and is not as it has to be.
+/// Says what is wrong with the topic, where it is not as it has to be. Kafka may come later than the replica.
 pub async fn check_topic(engines: &Engines) {
-    match engines.bus().check_topic(&engines.topic).await {
-        Ok(unsuitable) => {
-            for what in unsuitable {
-                tracing::error!(topic = engines.topic, "{what}");
-            }
-        }
-        Err(error) => tracing::warn!(topic = engines.topic, %error, "the topic is checked by the next start"),
+    let topic = &engines.topic;
+    let on_waiting = |error| tracing::warn!(topic, %error, "the topic is checked as soon as Kafka answers");
+    for what in engines.bus().check_topic_when_there(topic, on_waiting).await {
+        tracing::error!(topic, "{what}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The port, filled.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -10,7 +10,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaResult,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     KafkaSettings, Unsuitable,
@@ -21,6 +21,9 @@ use crate::{
     replay::Reading,
     topics::{self, Asker, Ends, Look},
 };
+
+/// Pause between two attempts to look at a topic.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The event bus of a process. Clones share their connections.
 #[derive(Clone)]
@@ -61,6 +64,26 @@ impl KafkaBus {
             unsuitable.extend(topics::check(&*self.asker()?, &name, &look, within).await?);
         }
         Ok(unsuitable)
+    }
+
+    /// The same as soon as Kafka answers, whenever that is. `on_waiting` is told why it has to be waited for.
+    pub async fn check_topic_when_there(
+        &self,
+        topic: &str,
+        on_waiting: impl FnOnce(BusError),
+    ) -> Vec<Unsuitable> {
+        let mut on_waiting = Some(on_waiting);
+        loop {
+            match self.check_topic(topic).await {
+                Ok(unsuitable) => return unsuitable,
+                Err(reason) => {
+                    if let Some(tell) = on_waiting.take() {
+                        tell(reason);
+                    }
+                }
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// How many partitions the subscriptions of this process read: their groups have given them these.

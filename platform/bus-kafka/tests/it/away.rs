@@ -7,8 +7,10 @@ use std::{
 use platform_bus_kafka::{KafkaBus, KafkaSettings};
 use platform_event_bus::{BusError, EventBus as _, Record};
 use platform_testkit::{kafka::KafkaServer, until};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use tokio::sync::oneshot;
 
-use crate::{Reader, publish_until_done, read_all, record, settings, text};
+use crate::{Reader, an_administrator, publish_until_done, read_all, record, settings, text};
 
 /// Longer than a call may take, on a busy machine.
 const BOUNDED: Duration = Duration::from_secs(10);
@@ -36,6 +38,31 @@ async fn without_kafka_there_is_a_bus_and_its_calls_say_so_in_time() {
         ..KafkaSettings::default()
     };
     everybody_is_told(&KafkaBus::new(settings), "topic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_checked_although_kafka_came_after_the_process() {
+    let server = KafkaServer::start();
+    let topic = server.topic();
+    let forgetful = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+    let made = an_administrator(&server).create_topics([&forgetful], &AdminOptions::new()).await;
+    made.expect("an answer").remove(0).expect("it is made");
+    server.kill();
+
+    let settings = KafkaSettings { answer_within: Duration::from_secs(2), ..settings(&server) };
+    let (tell, told) = oneshot::channel();
+    let checking = tokio::spawn({
+        let topic = topic.clone();
+        async move {
+            let on_waiting = |reason| drop(tell.send(reason));
+            KafkaBus::new(settings).check_topic_when_there(&topic, on_waiting).await
+        }
+    });
+    told.await.expect("it says why it waits");
+    server.start_again();
+    let unsuitable = checking.await.expect("no panic");
+    let settings: Vec<_> = unsuitable.iter().map(|not| (not.topic.as_str(), not.setting)).collect();
+    assert_eq!(settings, [(topic.as_str(), "retention.ms")]);
 }
 
 const KEYS: usize = 5;
