@@ -132,6 +132,13 @@ mod tests {
         assert_eq!(told.len(), 4, "{told:?}");
     }
 
+    #[cfg(feature = "distributed")]
+    #[test]
+    fn keys_that_begin_with_nothing_are_a_mistake() {
+        let told = mistakes("mypage --redis-prefix ");
+        assert_eq!(told, ["a value is required for '--redis-prefix <TEXT>' but none was supplied"]);
+    }
+
     #[test]
     fn help_is_no_mistake() {
         for line in ["--help", "--version", "tools", "tools dlq show --help"] {

@@ -1,6 +1,6 @@
 //! The settings of one replica of one service.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use platform_http::client::ServiceAddress;
 
 use super::library::{EventArgs, GatewayArgs, OrderArgs, RentArgs, ServerArgs};
@@ -331,7 +331,7 @@ pub struct RedisArgs {
     #[arg(long, env = "RENTALBOOK_REDIS_TLS", value_enum, default_value_t = TlsArg::Disabled, value_name = "HOW")]
     pub redis_tls: TlsArg,
 
-    /// What the names of all keys begin with, where others use the same database.
-    #[arg(long, env = "RENTALBOOK_REDIS_PREFIX", default_value = "rentalbook:", value_name = "TEXT")]
+    /// What the names of all keys begin with, where others use the same database. Not empty.
+    #[arg(long, env = "RENTALBOOK_REDIS_PREFIX", default_value = "rentalbook:", value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub redis_prefix: String,
 }
