@@ -157,6 +157,40 @@ async fn a_server_that_was_started_again_with_what_it_had_goes_on_answering_and_
     assert_eq!(rows(&view).await.len(), 50);
 }
 
+/// A number that the server says about itself.
+async fn number(connection: &mut redis::aio::MultiplexedConnection, name: &str) -> u64 {
+    let about: String = redis::cmd("INFO").query_async(connection).await.expect("an answer");
+    let said = about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    said.expect("it says so").trim().parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_throws_keys_away_is_noticed_and_the_view_is_built_again() {
+    let server = RedisServer::start();
+    let settings = settings(&server);
+    let (view, bus) = (RedisView::new(settings.clone()), a_topic(3_000).await);
+    rebuild(&view, &bus, TOPIC).await.expect("built");
+    assert!(view.is_complete().await.expect("an answer"));
+
+    let client = redis::Client::open(("127.0.0.1", settings.port)).expect("an address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let limit = |bytes: u64| {
+        let mut limit = redis::cmd("CONFIG");
+        limit.arg(&["SET", "maxmemory-policy", "allkeys-lru", "maxmemory", &bytes.to_string()]);
+        limit
+    };
+    // A little less than it has: some of the rows have to go.
+    let little = number(&mut connection, "used_memory").await - 100_000;
+    let _: () = limit(little).query_async(&mut connection).await.expect("limited");
+    until("some keys are thrown away", async || number(&mut connection, "evicted_keys").await > 0).await;
+    let _: () = limit(0).query_async(&mut connection).await.expect("unlimited");
+    assert!(!view.is_complete().await.expect("an answer"), "nobody knows which keys these were");
+
+    let _keeping = Keeping::of(&view, &bus);
+    until("it is complete", async || view.is_complete().await.unwrap_or(false)).await;
+    assert_eq!(rows(&view).await.len(), 3_000);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_consumed_while_a_replica_rebuilds_is_in_both_views() {
     let settings = settings(RedisServer::shared());

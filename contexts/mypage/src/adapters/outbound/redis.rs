@@ -4,9 +4,10 @@
 //! at once, so a row is merged here, by [`Row::merged`], and written only where it is still as it was read; who was
 //! slower merges again.
 //!
-//! Redis may lose what it has, or the last of it, while the topic's group has gone on. So the view says in which run of
-//! the server it was completed, and [`RedisView::keep_complete`] builds it again wherever that is another one. Until
-//! it is there nothing is shown; one whose server was only restarted goes on answering meanwhile.
+//! Redis may lose what it has, or the last of it, or single keys for want of memory, while the topic's group has gone
+//! on. So the view says in which run of the server it was completed, and how many keys that one had thrown away by
+//! then, and [`RedisView::keep_complete`] builds it again wherever either is another one. Until it is there nothing is
+//! shown; one whose server was only restarted, or has thrown something away, goes on answering meanwhile.
 //!
 //! One primary server: the scripts name keys that they compute, which a cluster does not allow.
 
@@ -54,7 +55,7 @@ pub struct RedisSettings {
     pub password: Password,
     /// Whether the way there is encrypted.
     pub tls: Tls,
-    /// What all keys begin with.
+    /// What all keys begin with. Not empty: what begins with nothing is everybody's.
     pub prefix: String,
     /// How long connecting may take, and an answer.
     pub answer_within: Duration,
@@ -330,9 +331,7 @@ impl View for RedisView {
     }
 
     async fn is_complete(&self) -> Result<bool, Unavailable> {
-        let (live, _) = self.generations().await?;
-        let run = self.run().await?;
-        Ok(live.is_some_and(|live| live.run == run))
+        Ok(self.look().await?.0)
     }
 
     async fn mark_complete(&self) -> Result<(), Unavailable> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use platform_event_bus::EventBus;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{FINISH, Generation, Live, RedisView, script};
 use crate::{
     projection::OrderFact,
-    query::{Rebuild, Unavailable, View as _},
+    query::{Rebuild, Unavailable},
     rebuild::rebuild,
 };
 
@@ -25,13 +25,18 @@ const KEYS_AT_ONCE: usize = 1_000;
 
 impl RedisView {
     /// Builds the view from `topic` wherever it is missing, or the server may have lost some of it: at the first start,
-    /// when it was emptied, when it was started again. One replica at a time does so. Never returns.
+    /// when it was emptied, when it was started again, when it has thrown keys away. One replica at a time does so.
+    /// Never returns.
     pub async fn keep_complete(&self, bus: &dyn EventBus, topic: &str) {
-        let mut is_told = false;
+        let (mut is_told, mut is_warned) = (false, false);
         loop {
-            match self.is_complete().await {
-                Ok(true) => is_told = false,
-                Ok(false) => match rebuild(self, bus, topic).await {
+            let look = self.look().await;
+            if let Ok((_, evicts)) = &look {
+                warn_of(evicts.as_deref(), &mut is_warned);
+            }
+            match look {
+                Ok((true, _)) => is_told = false,
+                Ok((false, _)) => match rebuild(self, bus, topic).await {
                     Ok(_) => is_told = false,
                     Err(reason) => {
                         if !std::mem::replace(&mut is_told, true) {
@@ -56,16 +61,27 @@ impl RedisView {
         Ok(Generation(seconds * 1_000_000 + micros))
     }
 
-    /// Which run of the server this is.
+    /// Whether the live view is complete, and by which policy the server throws keys away, if it may.
+    pub(super) async fn look(&self) -> Result<(bool, Option<String>), Unavailable> {
+        let (live, _) = self.generations().await?;
+        let Server { run, evicts } = self.server().await?;
+        Ok((live.is_some_and(|live| live.run == run), evicts))
+    }
+
+    /// Which run of the server this is, and how much of it is whole.
     pub(super) async fn run(&self) -> Result<String, Unavailable> {
-        let about: String = self.command(redis::cmd("INFO").arg("server")).await?;
-        let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
-        run.map(|run| run.trim().to_owned())
-            .ok_or_else(|| Unavailable("Redis does not say its run_id".to_owned()))
+        Ok(self.server().await?.run)
+    }
+
+    async fn server(&self) -> Result<Server, Unavailable> {
+        // Without naming what is wanted: before version 7 only one part can be named.
+        let about: String = self.command(&redis::cmd("INFO")).await?;
+        Server::read(&about)
+            .ok_or_else(|| Unavailable("Redis does not say its run_id and its evicted_keys".to_owned()))
     }
 
     pub(super) async fn begin(&self) -> Result<Box<dyn Rebuild>, Unavailable> {
-        // Before anything is written: what a server loses that is started again from here on is noticed.
+        // Before anything is written: what a server loses from here on, started again or short of memory, is noticed.
         let run = self.run().await?;
         let generation = self.new_generation().await?;
         let mut begin = redis::cmd("SET");
@@ -110,6 +126,43 @@ impl RedisView {
                 warn!(%reason, "keys of an old view stay behind until the view is built again");
             }
         });
+    }
+}
+
+/// What the server says about itself.
+#[derive(Debug, PartialEq, Eq)]
+struct Server {
+    /// Another one: something may be lost that was written before. It has what a server calls its `run_id`, and the
+    /// number of keys that it has thrown away since, for want of memory: they may have been ours.
+    run: String,
+    /// By which policy it throws keys away when its memory is full; `None` where it refuses to write instead.
+    evicts: Option<String>,
+}
+
+impl Server {
+    /// From its answer to `INFO`.
+    fn read(about: &str) -> Option<Self> {
+        let says = |name: &str| about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let says = |name| says(name).map(str::trim);
+        let run = format!("{}+{}", says("run_id")?, says("evicted_keys")?);
+        let is_limited = says("maxmemory").is_some_and(|bytes| bytes != "0");
+        let policy = says("maxmemory_policy").filter(|policy| is_limited && *policy != "noeviction");
+        Some(Self { run, evicts: policy.map(str::to_owned) })
+    }
+}
+
+/// Says it once, as long as it is so.
+fn warn_of(evicts: Option<&str>, is_warned: &mut bool) {
+    let Some(policy) = evicts else {
+        *is_warned = false;
+        return;
+    };
+    if !std::mem::replace(is_warned, true) {
+        error!(
+            policy,
+            "Redis throws keys away when its memory is full, and then the whole view is built again: \
+             it should have maxmemory-policy noeviction"
+        );
     }
 }
 
@@ -169,4 +222,31 @@ impl Drop for Building {
 
 fn lost() -> Unavailable {
     Unavailable("Redis has lost what was built of it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Server;
+
+    fn read(evicted: u64, maxmemory: u64, policy: &str) -> Server {
+        let about = format!(
+            "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n# Memory\r\nmaxmemory:{maxmemory}\r\n\
+             maxmemory_human:1M\r\nmaxmemory_policy:{policy}\r\n# Stats\r\nevicted_keys:{evicted}\r\n"
+        );
+        Server::read(&about).expect("it says enough")
+    }
+
+    #[test]
+    fn a_server_that_has_thrown_a_key_away_is_not_the_one_it_was() {
+        assert_eq!(read(0, 0, "noeviction").run, read(0, 1_000, "allkeys-lru").run);
+        assert_ne!(read(0, 0, "noeviction").run, read(1, 0, "noeviction").run);
+        assert_eq!(Server::read("run_id:abc\r\n"), None, "nobody knows");
+    }
+
+    #[test]
+    fn only_a_server_with_a_limit_and_a_policy_throws_keys_away() {
+        assert_eq!(read(0, 0, "allkeys-lru").evicts, None);
+        assert_eq!(read(0, 1_000, "noeviction").evicts, None);
+        assert_eq!(read(0, 1_000, "allkeys-lru").evicts.as_deref(), Some("allkeys-lru"));
+    }
 }
