@@ -26,7 +26,7 @@ pub use outbox::PostgresOutbox;
 pub use platform_secret::{Password, Secret};
 pub use postgres::Postgres;
 pub use schema::Migration;
-pub use settings::{Mistake, Settings, Tls};
+pub use settings::{Settings, Tls};
 pub use standing::State;
 pub use table::{Column, Keys, Kind, Table, Value};
 pub use turn::Turn;
