@@ -70,7 +70,7 @@ async fn one_more_than_the_limit_is_refused_at_once_but_health_is_not() {
 
     first.abort();
     assert!(first.await.is_err());
-    assert_eq!(app.in_flight().count(), 0, "a client that goes away gives its place back");
+    assert_eq!(app.in_flight().count(), 0, "a request that is dropped gives its place back");
     assert_eq!(ask(&app, "/now").await.status().as_u16(), 200);
 }
 
