@@ -18,12 +18,8 @@ redis_port=${REDIS_PORT:-6379}
 replicas=${REPLICAS:-order:8081 order:8181 rent:8082 rent:8182 delivery:8083 delivery:8183 mypage:8084 mypage:8184 gateway:8088}
 patience=${PATIENCE:-90}
 
-say() { echo "library.sh: $*" >&2; }
-
-fail() {
-    say "$*"
-    exit 1
-}
+# shellcheck source=engines/install.sh
+. "$here/engines/install.sh"
 
 usage() {
     sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
@@ -73,7 +69,8 @@ pid_of() {
 
 start_replica() {
     pid_of "$1" "$2" >/dev/null && return
-    "$PROGRAM" "$1" --port "$2" --log json </dev/null >>"$run/$1-$2.log" 2>&1 &
+    # In a session of its own: Ctrl-C in the terminal that has started it is not meant for it.
+    setsid "$PROGRAM" "$1" --port "$2" --log json </dev/null >>"$run/$1-$2.log" 2>&1 &
     echo $! >"$(pid_file "$1" "$2")"
     disown
 }
@@ -100,7 +97,11 @@ until_joined() {
     done
 }
 
+has_curl() { command -v curl >/dev/null; }
+
 up() {
+    # Before everything else: without it nobody could know whether a replica is ready.
+    ensure_installed curl has_curl curl
     build
     mkdir -p "$run"
     engine postgres start "$postgres_port" max_connections=300

@@ -1,7 +1,7 @@
 //! The library over many processes, started, looked at and stopped as the README says.
 
 use std::{
-    fs::{Permissions, set_permissions},
+    fs::{self, Permissions, set_permissions},
     os::unix::fs::PermissionsExt as _,
     process::Command,
 };
@@ -42,6 +42,21 @@ impl Many {
     }
 }
 
+impl Many {
+    /// What Ctrl-C ends is the session of the terminal.
+    fn replicas_have_sessions_of_their_own(&self) {
+        for replica in ["order-8081", "rent-8182", "gateway-8088"] {
+            let file = self.place.folder.path().join(format!("{replica}.pid"));
+            let id = fs::read_to_string(file).expect("the id of a process");
+            let id = id.trim();
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+            // Behind the name, in parentheses: state, parent, group, session.
+            let session = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(3));
+            assert_eq!(session, Some(id), "{replica}");
+        }
+    }
+}
+
 impl Drop for Many {
     fn drop(&mut self) {
         self.run("make down");
@@ -67,6 +82,7 @@ async fn the_process_by_hand_works_over_many_processes() {
     for part in ["postgres", "kafka", "redis", "order", "rent", "delivery", "mypage", "gateway"] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    many.replicas_have_sessions_of_their_own();
     let [postgres, kafka, redis, ..] = many.engines;
     let engines = format!(
         "RENTALBOOK_POSTGRES_PORT={postgres} RENTALBOOK_KAFKA_BROKERS=127.0.0.1:{kafka} RENTALBOOK_REDIS_PORT={redis}"
@@ -79,4 +95,41 @@ async fn the_process_by_hand_works_over_many_processes() {
     let (said, is_up) = many.run("make status");
     assert!(!is_up && said.contains("does not answer"), "{said}");
     ports_are_free();
+}
+
+#[test]
+fn an_installation_that_is_broken_off_leaves_no_policy_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        set_permissions(&path, Permissions::from_mode(0o755)).expect("executable");
+    };
+    put("id", "#!/bin/sh\necho 0\n");
+    // In the middle of it somebody loses patience.
+    put(
+        "apt-get",
+        "#!/bin/sh\n[ -e \"$POLICY\" ] && touch \"$POLICY.was-there\"\nkill -TERM $PPID\nexit 1\n",
+    );
+    let script = r#"
+        set -eu
+        . scripts/engines/install.sh
+        policy_file=$POLICY
+        is_there() { false; }
+        ensure_installed something is_there something
+    "#;
+    let policy = folder.path().join("policy-rc.d");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .env("POLICY", &policy)
+        .env("TMPDIR", folder.path())
+        .env("PATH", path)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(folder.path().join("policy-rc.d.was-there").exists(), "{said}");
+    assert!(!policy.exists(), "{said}");
 }
