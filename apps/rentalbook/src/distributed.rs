@@ -22,7 +22,7 @@ use crate::{
     scratch::Scratch,
     service::Service,
     services::{self, Base, Events, OrderParts, Reading, ready_when, ready_with},
-    tools::{Outcome, Running, Toolbox},
+    tools::{self, Outcome, Running, Toolbox},
 };
 
 /// Where the engines are.
@@ -163,8 +163,18 @@ pub async fn run_tool(tool: &Tool, engines: &Engines, peers: &Peers) -> Outcome 
     let Peers { order, rent, delivery, mypage } = peers;
     let clients = [("order", order), ("rent", rent), ("delivery", delivery), ("mypage", mypage)]
         .map(|(name, at)| (name, Client::new(at, &ClientConfig::default())));
-    if let Tool::Fault { faults } = tool {
-        return faults::switch_in_all(&clients, faults).await;
+    // Only the audit looks at all engines. The others work while one is away that they have no use for.
+    match tool {
+        Tool::Fault { faults } => return faults::switch_in_all(&clients, faults).await,
+        Tool::Dlq(dlq) => {
+            return tools::look_after_letters(Arc::new(engines.bus()), &engines.topic, dlq).await;
+        }
+        Tool::RebuildView => {
+            let view = RedisView::new(engines.redis.clone());
+            return tools::rebuild_view(&view, &engines.bus(), &engines.topic).await;
+        }
+        Tool::Stop { .. } | Tool::Start { .. } => return Outcome::failed(tools::ELSEWHERE),
+        Tool::Audit => {}
     }
     let is_ready = |(_, client): &(&str, Client)| {
         client.replicas().iter().any(|(_, state)| *state == ReplicaState::Ready)

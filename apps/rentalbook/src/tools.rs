@@ -4,7 +4,8 @@
 use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use contracts::{Timestamp, WireClock};
-use platform_event_bus::{DeadLetter, DeadLetters};
+use mypage::query::View;
+use platform_event_bus::{DeadLetter, DeadLetters, EventBus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -78,12 +79,13 @@ impl Running {
             Self::Nothing => Err(Outcome::failed(
                 "no library is running on this data folder; start one with `rentalbook`, or name its folder with --data",
             )),
-            Self::Elsewhere(_) => {
-                Err(Outcome::failed("the services are processes of their own: stop and start those"))
-            }
+            Self::Elsewhere(_) => Err(Outcome::failed(ELSEWHERE)),
         }
     }
 }
+
+/// What is said to who wants to stop or start one of many processes from here.
+pub(crate) const ELSEWHERE: &str = "the services are processes of their own: stop and start those";
 
 /// How long the audit looks again at orders that are under way.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -133,13 +135,14 @@ fn nothing_there(data: &Path) -> Option<String> {
 impl Toolbox {
     /// Runs a tool here.
     pub async fn run(&self, tool: &Tool) -> Outcome {
+        let Parts { view, bus, topic, .. } = &self.library;
         match tool {
             Tool::Audit => self.audit().await,
             Tool::Stop { service } => self.stop(*service).await,
             Tool::Start { service } => self.start(*service).await,
-            Tool::RebuildView => self.rebuild_view().await,
+            Tool::RebuildView => rebuild_view(&**view, &**bus, topic).await,
             Tool::Fault { faults } => self.fault(faults),
-            Tool::Dlq(dlq) => self.dlq(dlq).await,
+            Tool::Dlq(dlq) => look_after_letters(Arc::clone(bus), topic, dlq).await,
         }
     }
 
@@ -195,45 +198,46 @@ impl Toolbox {
             Err(error) => Outcome::failed(error),
         }
     }
+}
 
-    async fn rebuild_view(&self) -> Outcome {
-        let Parts { view, bus, topic, .. } = &self.library;
-        match mypage::rebuild::rebuild(&**view, &**bus, topic).await {
-            Ok(facts) => Outcome::done(format!("the view is built again from {facts} events\n")),
-            Err(error) => Outcome::failed(error),
-        }
+/// Builds the view again.
+pub(crate) async fn rebuild_view(view: &dyn View, bus: &dyn EventBus, topic: &str) -> Outcome {
+    match mypage::rebuild::rebuild(view, bus, topic).await {
+        Ok(facts) => Outcome::done(format!("the view is built again from {facts} events\n")),
+        Err(error) => Outcome::failed(error),
     }
+}
 
-    async fn dlq(&self, dlq: &Dlq) -> Outcome {
-        let letters = DeadLetters::new(Arc::clone(&self.library.bus), &self.library.topic);
-        let id = |text: &String| text.parse();
-        match dlq {
-            Dlq::List => match letters.list().await {
-                Ok(letters) => Outcome::done(list(&letters, &self.library.topic)),
-                Err(error) => Outcome::failed(error),
-            },
-            Dlq::Show { id: text } => match id(text) {
-                Ok(id) => letters
-                    .show(id)
-                    .await
-                    .map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter, &self.library.topic))),
-                Err(error) => Outcome::failed(error),
-            },
-            Dlq::Replay { id: text } => match id(text) {
-                Ok(id) => letters.replay(id).await.map_or_else(Outcome::failed, |()| {
-                    Outcome::done(format!(
-                        "{id} is published again; services that handled it before pass over it\n"
-                    ))
-                }),
-                Err(error) => Outcome::failed(error),
-            },
-            Dlq::Drop { id: text } => match id(text) {
-                Ok(id) => letters.drop(id).await.map_or_else(Outcome::failed, |()| {
-                    Outcome::done(format!("{id} is settled, nothing was done\n"))
-                }),
-                Err(error) => Outcome::failed(error),
-            },
-        }
+/// Looks after the dead letters of `topic`.
+pub(crate) async fn look_after_letters(bus: Arc<dyn EventBus>, topic: &str, dlq: &Dlq) -> Outcome {
+    let letters = DeadLetters::new(bus, topic);
+    let id = |text: &String| text.parse();
+    match dlq {
+        Dlq::List => match letters.list().await {
+            Ok(letters) => Outcome::done(list(&letters, topic)),
+            Err(error) => Outcome::failed(error),
+        },
+        Dlq::Show { id: text } => match id(text) {
+            Ok(id) => letters
+                .show(id)
+                .await
+                .map_or_else(Outcome::failed, |letter| Outcome::done(show(&letter, topic))),
+            Err(error) => Outcome::failed(error),
+        },
+        Dlq::Replay { id: text } => match id(text) {
+            Ok(id) => letters.replay(id).await.map_or_else(Outcome::failed, |()| {
+                Outcome::done(format!(
+                    "{id} is published again; services that handled it before pass over it\n"
+                ))
+            }),
+            Err(error) => Outcome::failed(error),
+        },
+        Dlq::Drop { id: text } => match id(text) {
+            Ok(id) => letters.drop(id).await.map_or_else(Outcome::failed, |()| {
+                Outcome::done(format!("{id} is settled, nothing was done\n"))
+            }),
+            Err(error) => Outcome::failed(error),
+        },
     }
 }
 

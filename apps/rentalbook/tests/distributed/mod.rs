@@ -7,6 +7,7 @@ mod leaving;
 mod original_events;
 mod processes;
 mod secrets;
+mod tools;
 mod topics;
 
 use crate::harness::{SceneOn, distributed::Distributed};
