@@ -83,6 +83,7 @@ const NO_SIGNALS: &str = "the program cannot listen for Ctrl-C";
 async fn replica(role: Role) -> ExitCode {
     let Ok(stop) = asked_to_stop() else { return fail(NO_SIGNALS) };
     let Role { service, config, engines, peers } = role;
+    warn_of_a_drill(&config);
     let replica = match distributed::replica(service, &config, &engines, &peers) {
         Ok(replica) => replica,
         Err(error) => return fail(&error.to_string()),
@@ -105,8 +106,17 @@ async fn replica(role: Role) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Who reads the log of a library that others rely on has to see that anybody may switch faults in it, also while
+/// none is on.
+fn warn_of_a_drill(config: &Config) {
+    if config.faults.is_some() {
+        tracing::warn!("THIS LIBRARY IS IN A DRILL: faults may be switched on at any time (--drills)");
+    }
+}
+
 async fn library(config: Config) -> ExitCode {
     let Ok(stop) = asked_to_stop() else { return fail(NO_SIGNALS) };
+    warn_of_a_drill(&config);
     let stop = async move {
         stop.await;
         say("\nclosing …\n", true);

@@ -7,7 +7,10 @@ use rentalbook::{
 };
 use serde_json::json;
 
-use crate::harness::Scene;
+use crate::{
+    harness::Scene,
+    killing::program::{Program, as_tested, free_ports},
+};
 
 fn a_switch(faults: &[&str]) -> Tool {
     let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
@@ -149,4 +152,14 @@ async fn outside_of_a_drill_there_are_no_faults() {
     assert!(read(["rentalbook", "--fault", "store.full=on"]).is_err(), "refused without --drills");
     assert!(read(["rentalbook", "--drills", "--fault", "store.full=on"]).is_ok());
     assert!(read(["rentalbook", "--drills", "--fault", "disk.full=on"]).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_was_started_for_drills_says_so_while_no_fault_is_on() {
+    for (more, says_so) in [(&["--drills"][..], true), (&[], false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = Program::open(&as_tested(), &folder.path().join("data"), free_ports(), more).await;
+        assert_eq!(program.complaints().contains("THIS LIBRARY IS IN A DRILL"), says_so, "{more:?}");
+        program.close().await;
+    }
 }
