@@ -5,6 +5,8 @@ mod documented;
 #[cfg(feature = "distributed")]
 mod file;
 mod library;
+#[cfg(feature = "distributed")]
+mod passwords;
 mod read;
 #[cfg(feature = "distributed")]
 mod roles;

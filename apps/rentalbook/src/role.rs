@@ -1,8 +1,8 @@
 //! From the settings of one replica to what it is wired with.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
-use platform_bus_kafka::KafkaSettings;
+use platform_bus_kafka::{KafkaSettings, Security};
 use platform_secret::{Password, Secret};
 
 use crate::{
@@ -102,11 +102,20 @@ impl Role {
                 line.extend(["--config".into(), file.as_os_str().to_owned()]);
             }
             let Cli { command, .. } = read(line)?;
-            Ok::<_, Misread>(command.as_ref().and_then(Self::of))
+            Ok(command.as_ref().and_then(Self::of))
         };
         let (mut engines, mut peers) = (Engines::default(), Peers::default());
+        let mut mistakes = Vec::new();
         for name in ["order", "rent", "delivery", "mypage", "gateway"] {
-            let Some(role) = role(name)? else { continue };
+            let role = match role(name) {
+                Ok(Some(role)) => role,
+                Ok(None) => continue,
+                Err(Misread::Mistakes(told)) => {
+                    mistakes.extend(told);
+                    continue;
+                }
+                Err(shown) => return Err(shown),
+            };
             match role.service {
                 ServiceArg::Order => engines.orders = role.engines.orders,
                 ServiceArg::Rent => engines.rents = role.engines.rents,
@@ -122,7 +131,13 @@ impl Role {
                 ServiceArg::Gateway => peers = role.peers,
             }
         }
-        Ok((engines, peers))
+        if mistakes.is_empty() {
+            return Ok((engines, peers));
+        }
+        // What is meant for all of them is wrong for each.
+        let mut told = HashSet::new();
+        mistakes.retain(|mistake| told.insert(mistake.clone()));
+        Err(Misread::Mistakes(mistakes))
     }
 }
 
@@ -132,6 +147,9 @@ impl Engines {
             brokers: args.kafka_brokers.clone(),
             partitions: args.partitions,
             session_timeout: Duration::from_millis(args.kafka_session_ms),
+            security: match args.kafka_tls {
+                TlsArg::Disabled => Security::Plaintext,
+            },
             ..KafkaSettings::default()
         };
         self.topic.clone_from(&args.kafka_topic);
@@ -202,10 +220,31 @@ impl RedisArgs {
     }
 }
 
-fn password(text: Option<&String>, file: Option<&PathBuf>) -> Password {
+/// Who reads the settings leaves one of them.
+fn password(text: Option<&Secret>, file: Option<&PathBuf>) -> Password {
     match (text, file) {
-        (Some(text), _) => Password::Text(Secret::new(text)),
+        (Some(text), _) => Password::Text(text.clone()),
         (None, Some(file)) => Password::File(file.clone()),
         (None, None) => Password::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_mistakes_of_all_services_are_told_at_once_and_each_of_them_once() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        let text = "max-in-flight = 0\n[order]\nmax-pending = \"many\"\n[mypage]\nredis-port = 70000\n";
+        file.write_all(text.as_bytes()).expect("written");
+        let read = Role::of_all(Some(&file.path().to_owned()));
+        let Err(Misread::Mistakes(told)) = read else { panic!("{read:?}") };
+        for what in ["--max-in-flight", "--max-pending", "--redis-port"] {
+            assert!(told.iter().any(|mistake| mistake.contains(what)), "{what}: {told:?}");
+        }
+        assert_eq!(told.len(), 3, "{told:?}");
     }
 }

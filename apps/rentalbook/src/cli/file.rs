@@ -3,12 +3,12 @@
 //! What stands before the first heading is meant for every service that knows it; what stands below `[rent]` is
 //! meant for rent alone, and goes before it. So one file can serve all processes.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fs, path::PathBuf};
 
 use clap::{Arg, Command};
-use config::{Config, File, FileFormat, Value, ValueKind};
+use toml::{Table, Value};
 
-use super::read::change_args;
+use super::{passwords, read::change_args};
 
 /// Settings by name; each a list, mostly of one.
 type Settings = BTreeMap<String, Vec<String>>;
@@ -21,8 +21,8 @@ pub(super) fn with_defaults_of_the_file(
 ) -> Command {
     let Some(path) = place(args) else { return command };
     let shown = path.display().to_string();
-    let read = Config::builder().add_source(File::from(path).format(FileFormat::Toml)).build();
-    let table = match read.and_then(Config::try_deserialize::<BTreeMap<String, Value>>) {
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    let table = match read.and_then(|text| text.parse().map_err(|error| without_its_line(&text, &error))) {
         Ok(table) => table,
         Err(error) => {
             mistakes.push(format!("--config {shown}: {error}"));
@@ -44,11 +44,20 @@ pub(super) fn with_defaults_of_the_file(
         let below = heading.map(|role| format!(" below [{role}]")).unwrap_or_default();
         mistakes.extend(unknown.map(|name| format!("--config {shown}: there is no setting {name}{below}")));
     }
-    let command = change_args(command, &|arg| with_default(arg, &for_all));
-    command.mut_subcommands(|role| match by_role.get(role.get_name()) {
-        Some(settings) => change_args(role, &|arg| with_default(arg, settings)),
-        None => role,
+    command.mut_args(|arg| with_default(arg, &for_all)).mut_subcommands(|role| {
+        let settings = of_role(&for_all, by_role.get(role.get_name()));
+        change_args(role, &|arg| with_default(arg, &settings))
     })
+}
+
+/// Why the file is no TOML, and where. The line itself is left out: it may be the one of a password whose quotes were
+/// forgotten, and what is said here ends up in logs.
+fn without_its_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+    format!("no TOML at line {line}, column {column}: {message}")
 }
 
 /// Where the file is. It is looked for before everything else, as it says what the defaults are.
@@ -65,11 +74,11 @@ fn place(args: &[OsString]) -> Option<PathBuf> {
 }
 
 /// What is meant for all, and what for one service.
-fn split(table: BTreeMap<String, Value>) -> (Settings, BTreeMap<String, Settings>) {
+fn split(table: Table) -> (Settings, BTreeMap<String, Settings>) {
     let (mut for_all, mut by_role) = (Settings::new(), BTreeMap::new());
     for (name, value) in table {
-        match value.kind {
-            ValueKind::Table(settings) => {
+        match value {
+            Value::Table(settings) => {
                 let settings = settings.into_iter().map(|(name, value)| (name, texts(value)));
                 by_role.insert(name, settings.collect());
             }
@@ -80,10 +89,31 @@ fn split(table: BTreeMap<String, Value>) -> (Settings, BTreeMap<String, Settings
 }
 
 fn texts(value: Value) -> Vec<String> {
-    match value.kind {
-        ValueKind::Array(values) => values.into_iter().flat_map(texts).collect(),
-        _ => vec![value.to_string()],
+    match value {
+        Value::String(text) => vec![text],
+        Value::Integer(number) => vec![number.to_string()],
+        Value::Float(number) => vec![number.to_string()],
+        Value::Boolean(truth) => vec![truth.to_string()],
+        Value::Datetime(time) => vec![time.to_string()],
+        Value::Array(values) => values.into_iter().flat_map(texts).collect(),
+        // No setting has parts: most of them refuse this. What is in it may be a password.
+        Value::Table(_) => vec!["(a table)".to_owned()],
     }
+}
+
+/// What counts for one service: its own before what is meant for all, also where a password is a file for the one
+/// and a text for the others.
+fn of_role(for_all: &Settings, own: Option<&Settings>) -> Settings {
+    let mut settings = for_all.clone();
+    for (name, values) in own.into_iter().flatten() {
+        if let Some(other) =
+            passwords::the_other_of(name).filter(|other| own.is_none_or(|own| !own.contains_key(*other)))
+        {
+            settings.remove(other);
+        }
+        settings.insert(name.clone(), values.clone());
+    }
+    settings
 }
 
 /// The names of all options, of its subcommands, too.
@@ -168,6 +198,43 @@ mod tests {
             assert!(told.iter().any(|mistake| mistake.contains(what)), "{what}: {told:?}");
         }
         assert_eq!(told.len(), 5, "{told:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_by_line_and_column_and_without_its_text() {
+        let told = mistakes("port = 1\npostgres-password = ge-heim\n", &["order"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("line 2, column 21: "), "{told:?}");
+        assert!(!told[0].contains("ge-heim"), "{told:?}");
+        assert!(!told[0].contains('\n'), "{told:?}");
+    }
+
+    #[test]
+    fn a_password_of_the_file_is_not_in_the_help() {
+        for (role, engine) in [("order", "postgres"), ("rent", "postgres"), ("mypage", "redis")] {
+            let text = format!("{engine}-password = \"ge-heim\"\n{engine}-host = \"db.internal\"\n");
+            let Err(Misread::Shown(help)) = read_with(&text, &[role, "--help"]) else {
+                panic!("{role}: no help")
+            };
+            let help = help.render().to_string();
+            assert!(help.contains("[default: db.internal]"), "the defaults are those of the file: {help}");
+            assert!(!help.contains("ge-heim"), "{help}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_file_are_refused_outside_of_a_drill_whoever_says_that_it_is_one() {
+        let fault = "fault = [\"bus.delay=1ms\"]\n";
+        for command in [&["order"][..], &[]] {
+            let told = mistakes(fault, command);
+            assert!(told.len() == 1 && told[0].contains("--drills"), "{told:?}");
+        }
+        assert_eq!(order(fault, &["--drills"]).server.fault.len(), 1);
+        let both = format!("drills = true\n{fault}");
+        assert_eq!(order(&both, &[]).server.fault.len(), 1);
+        let line = ["--fault", "store.delay=1ms"];
+        assert_eq!(order("drills = true", &line).server.fault.len(), 1, "the file says that it is a drill");
+        assert!(!mistakes("drills = false", &["order", "--fault", "store.delay=1ms"]).is_empty());
     }
 
     #[test]

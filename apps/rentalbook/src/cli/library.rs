@@ -76,7 +76,7 @@ pub struct ServerArgs {
 
     /// Faults that are switched on from the beginning, in a drill only, separated by commas: `rent.delay=800ms..1100ms`,
     /// `rent.fail=10%`, `bus.delay=50ms`, `store.delay=1ms`, `store.full=on`.
-    #[arg(long, env = "RENTALBOOK_FAULT", value_delimiter = ',', requires = "drills", value_name = "FAULTS")]
+    #[arg(long, env = "RENTALBOOK_FAULT", value_delimiter = ',', value_name = "FAULTS")]
     pub fault: Vec<Fault>,
 }
 

@@ -1,7 +1,10 @@
 //! The settings of one replica of one service.
 
+use std::convert::Infallible;
+
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use platform_http::client::ServiceAddress;
+use platform_secret::Secret;
 
 use super::library::{EventArgs, GatewayArgs, OrderArgs, RentArgs, ServerArgs};
 
@@ -163,7 +166,7 @@ pub struct GatewayRole {
     #[arg(long, env = "RENTALBOOK_ORDER_URL", default_value = "http://127.0.0.1:8081", value_name = "URLS", value_parser = service_address)]
     pub order_url: ServiceAddress,
 
-    /// Where rent is.
+    /// Where rent is: one or several URLs, separated by commas. Every address that a name resolves to is a replica.
     #[arg(long, env = "RENTALBOOK_RENT_URL", default_value = "http://127.0.0.1:8082", value_name = "URLS", value_parser = service_address)]
     pub rent_url: ServiceAddress,
 
@@ -204,6 +207,11 @@ fn service_address(text: &str) -> Result<ServiceAddress, String> {
         .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
+/// Any text is one; from here on it is shown to nobody.
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
 /// Whether the way to an engine is encrypted.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum TlsArg {
@@ -233,23 +241,26 @@ pub struct PostgresArgs {
     pub postgres_user: String,
 
     /// What proves it. On a command line everybody on the machine can read it: better a file, or the environment.
-    #[arg(long, env = "RENTALBOOK_POSTGRES_PASSWORD", hide_env_values = true, value_name = "SECRET")]
-    pub postgres_password: Option<String>,
-
-    /// A file that it is in; read again with every connection.
     #[arg(
         long,
-        env = "RENTALBOOK_POSTGRES_PASSWORD_FILE",
-        value_name = "FILE",
-        conflicts_with = "postgres_password"
+        env = "RENTALBOOK_POSTGRES_PASSWORD",
+        hide_env_values = true,
+        hide_default_value = true,
+        value_name = "SECRET",
+        value_parser = secret
     )]
+    pub postgres_password: Option<Secret>,
+
+    /// A file that it is in; read again with every connection.
+    #[arg(long, env = "RENTALBOOK_POSTGRES_PASSWORD_FILE", value_name = "FILE")]
     pub postgres_password_file: Option<std::path::PathBuf>,
 
     /// Whether the way there is encrypted.
     #[arg(long, env = "RENTALBOOK_POSTGRES_TLS", value_enum, default_value_t = TlsArg::Disabled, value_name = "HOW")]
     pub postgres_tls: TlsArg,
 
-    /// Most connections for reading at once. Two more belong to the writer and to the relay.
+    /// Most connections for reading at once. Three more write, publish and look whether
+    /// the server is there.
     #[arg(long, env = "RENTALBOOK_POSTGRES_CONNECTIONS", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub postgres_connections: u32,
 
@@ -276,6 +287,10 @@ pub struct KafkaArgs {
     )]
     pub kafka_brokers: Vec<String>,
 
+    /// Whether the way there is encrypted.
+    #[arg(long, env = "RENTALBOOK_KAFKA_TLS", value_enum, default_value_t = TlsArg::Disabled, value_name = "HOW")]
+    pub kafka_tls: TlsArg,
+
     /// The topic of all events.
     #[arg(long, env = "RENTALBOOK_KAFKA_TOPIC", default_value = contracts::TOPIC, value_name = "TOPIC")]
     pub kafka_topic: String,
@@ -285,12 +300,14 @@ pub struct KafkaArgs {
     #[arg(long, env = "RENTALBOOK_KAFKA_GROUP_PREFIX", default_value = "", value_name = "TEXT")]
     pub kafka_group_prefix: String,
 
-    /// Partitions of the topic, where it has to be made. It may get more of them at any time.
+    /// Partitions of the topic, where it has to be made. One that is there keeps its own; the brokers' tools give it
+    /// more at any time.
     #[arg(long, env = "RENTALBOOK_PARTITIONS", default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub partitions: u32,
 
-    /// After so many milliseconds of silence a replica's partitions go to the others.
-    #[arg(long, env = "RENTALBOOK_KAFKA_SESSION_MS", default_value_t = 6_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    /// After so many milliseconds of silence a replica's partitions go to the others. 6000 is the least that brokers
+    /// allow, 300000 the most that the client does.
+    #[arg(long, env = "RENTALBOOK_KAFKA_SESSION_MS", default_value_t = 6_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(6_000..=300_000))]
     pub kafka_session_ms: u64,
 }
 
@@ -315,16 +332,18 @@ pub struct RedisArgs {
     pub redis_user: Option<String>,
 
     /// What proves it. On a command line everybody on the machine can read it: better a file, or the environment.
-    #[arg(long, env = "RENTALBOOK_REDIS_PASSWORD", hide_env_values = true, value_name = "SECRET")]
-    pub redis_password: Option<String>,
-
-    /// A file that it is in; read again with every connection.
     #[arg(
         long,
-        env = "RENTALBOOK_REDIS_PASSWORD_FILE",
-        value_name = "FILE",
-        conflicts_with = "redis_password"
+        env = "RENTALBOOK_REDIS_PASSWORD",
+        hide_env_values = true,
+        hide_default_value = true,
+        value_name = "SECRET",
+        value_parser = secret
     )]
+    pub redis_password: Option<Secret>,
+
+    /// A file that it is in; read again with every connection.
+    #[arg(long, env = "RENTALBOOK_REDIS_PASSWORD_FILE", value_name = "FILE")]
     pub redis_password_file: Option<std::path::PathBuf>,
 
     /// Whether the way there is encrypted.

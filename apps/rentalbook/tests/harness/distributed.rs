@@ -130,7 +130,8 @@ impl Distributed {
     }
 }
 
-async fn is_ready(at: SocketAddr) -> bool {
+/// Whether who listens there says that it is ready.
+pub(crate) async fn is_ready(at: SocketAddr) -> bool {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let ask = async {
         let mut stream = tokio::net::TcpStream::connect(at).await?;
