@@ -14,7 +14,7 @@ struct Cli {
     #[arg(long, env = "RENTALBOOK_KAFKA_BROKERS", value_delimiter = ',', default_value = "127.0.0.1:9092")]
     brokers: Vec<String>,
     /// The library's topic.
-    #[arg(long, env = "RENTALBOOK_TOPIC", default_value = contracts::TOPIC)]
+    #[arg(long, env = "RENTALBOOK_KAFKA_TOPIC", default_value = contracts::TOPIC)]
     topic: String,
     /// The file of its view; made where it is missing.
     #[arg(long, default_value = "new-arrivals.db")]
@@ -38,4 +38,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     consuming.await?;
     bus.left().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    #[test]
+    fn what_the_library_has_a_name_for_in_the_environment_has_it_here() {
+        let library = rentalbook::cli::Cli::command();
+        let order = library.find_subcommand("order").expect("a service");
+        let variable = |command: &Command, id: &str| {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+            arg.and_then(|arg| arg.get_env()).expect("a variable").to_owned()
+        };
+        for (here, there) in [("brokers", "kafka_brokers"), ("topic", "kafka_topic")] {
+            assert_eq!(variable(&Cli::command(), here), variable(order, there));
+        }
+    }
 }
