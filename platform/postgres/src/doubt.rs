@@ -17,7 +17,7 @@ use crate::{
     group_commit::{Call, Session, Slot, Writer},
 };
 
-/// How long callers stay in doubt. Later they are told that the store is away; what they asked for may exist.
+/// How long callers are kept waiting for that. Later they are told that what they asked for may exist.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Pause between two attempts to ask.
@@ -26,11 +26,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Writer {
     /// Answers `calls` with what is in the database, and everybody who comes meanwhile at once.
     pub(crate) async fn be_in_doubt(&mut self, calls: Vec<Call>, failure: Failure) {
+        let in_doubt = StoreError::InDoubt(failure.reason().to_owned());
         let away = StoreError::from(failure);
         let slot = self.session.take().map(|session| session.slot);
         // A changed row says nothing about who has changed it, nor does a new one whose key others may write as well:
         // it may be theirs, and what was to be said with ours would never be said. A key of our own nobody else uses.
-        let is_told_by_its_key = |change: &&Change| change.expected.is_none() && self.table.keys == Keys::Own;
+        let keys_are_own = self.table.keys == Keys::Own;
+        let is_told_by_its_key = |change: &&Change| change.expected.is_none() && keys_are_own;
         let new: Vec<_> = calls
             .iter()
             .flat_map(|call| &call.changes)
@@ -50,7 +52,9 @@ impl Writer {
             found
         });
         calls.into_iter().for_each(|call| {
-            let answer = told(&call, found.as_ref()).ok_or_else(|| away.clone());
+            let is_known = found.is_some() && call.changes.iter().all(|change| is_told_by_its_key(&change));
+            let otherwise = || if is_known { away.clone() } else { in_doubt.clone() };
+            let answer = told(&call, found.as_ref()).ok_or_else(otherwise);
             call.answer(answer);
         });
         // Whoever publishes the outbox looks whether there is something.

@@ -77,14 +77,20 @@ const REFUSALS: [SqlState; 4] = [
 
 impl From<Unreached> for StoreError {
     fn from(unreached: Unreached) -> Self {
-        Self(unreached.reason)
+        Self::Away(unreached.reason)
     }
 }
 
 /// A read or a write that did not happen. A retry may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store is unavailable: {0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// Nothing of it was written.
+    #[error("the store is unavailable: {0}")]
+    Away(String),
+    /// The connection broke while it was committed, and nobody could be asked what became of it.
+    #[error("it is not known whether the store has written it: {0}")]
+    InDoubt(String),
+}
 
 /// Why a statement failed.
 #[derive(Clone, Debug)]
@@ -112,7 +118,7 @@ impl Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        Self(failure.reason().to_owned())
+        Self::Away(failure.reason().to_owned())
     }
 }
 

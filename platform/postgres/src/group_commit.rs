@@ -275,7 +275,7 @@ impl Session {
             Ok::<_, tokio_postgres::Error>((slot, kept?, statements))
         };
         let (slot, kept, statements) = within(settings.answer_within, beginning).await?;
-        let slot = slot.ok_or_else(|| StoreError("the writing session is not free yet".to_owned()))?;
+        let slot = slot.ok_or_else(|| StoreError::Away("the writing session is not free yet".to_owned()))?;
         totals.begin(slot.number, kept);
         Ok(Self { client, statements, slot })
     }

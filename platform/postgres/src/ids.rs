@@ -45,7 +45,7 @@ impl Ids {
             let sql = "SELECT nextval('ids') FROM generate_series(1, $1::bigint)";
             let rows = readers.query(sql, true, &[&last.number]).await?;
             let ids: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get(0)).collect();
-            self.ready.lock().extend(ids.map_err(|error| StoreError(error.to_string()))?);
+            self.ready.lock().extend(ids.map_err(|error| StoreError::Away(error.to_string()))?);
             last.at = Some(Instant::now());
         }
     }

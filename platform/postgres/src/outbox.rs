@@ -127,7 +127,7 @@ impl PostgresOutbox {
     /// The session that has the lock.
     async fn locked(&self) -> Result<Arc<Session>, StoreError> {
         let session = self.session().await?;
-        let others = || StoreError("another process publishes this outbox".to_owned());
+        let others = || StoreError::Away("another process publishes this outbox".to_owned());
         session.has_the_lock().then_some(session).ok_or_else(others)
     }
 
@@ -302,6 +302,6 @@ fn read_message(row: &Row) -> Result<(i64, OutboxMessage), tokio_postgres::Error
 
 impl From<StoreError> for OutboxError {
     fn from(error: StoreError) -> Self {
-        Self(error.0)
+        Self(error.to_string())
     }
 }

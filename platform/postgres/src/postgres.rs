@@ -139,7 +139,7 @@ impl Postgres {
             return Ok(Vec::new());
         }
         self.shared.standing.check()?;
-        let gone = || StoreError("the writer has ended".to_owned());
+        let gone = || StoreError::Away("the writer has ended".to_owned());
         let (reply, answer) = oneshot::channel();
         self.shared.writes.send(Call { changes, reply }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -237,5 +237,5 @@ impl From<tokio_postgres::Error> for StoreError {
 }
 
 fn unreadable(error: tokio_postgres::Error) -> StoreError {
-    StoreError(crate::error::text(&error))
+    StoreError::Away(crate::error::text(&error))
 }

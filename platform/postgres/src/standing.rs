@@ -43,7 +43,7 @@ impl Standing {
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match &*self.state.borrow() {
             State::Ready => Ok(()),
-            State::Away(reason) | State::Wrong(reason) => Err(StoreError(reason.clone())),
+            State::Away(reason) | State::Wrong(reason) => Err(StoreError::Away(reason.clone())),
         }
     }
 

@@ -102,7 +102,8 @@ async fn a_row_whose_key_others_may_write_is_not_taken_for_ones_own() {
     end_who_waits(&client, "transactionid").await;
     another.batch_execute("COMMIT").await.expect("committed");
     may_connect(true).await;
-    saving.await.expect("no panic").expect_err("ours was not saved: what it says would be lost");
+    let told = saving.await.expect("no panic").expect_err("ours was not saved: what it says would be lost");
+    assert!(matches!(told, StoreError::InDoubt(_)), "nobody can know whose it is: {told}");
     // Whoever repeats it learns whose it is.
     until("answered again", async || save(&store, new(1)).await == Ok(Saved::Conflict)).await;
     assert_eq!(notes(&store).await, [(1, 1, "theirs".to_owned())]);

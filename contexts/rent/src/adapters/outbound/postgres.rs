@@ -207,7 +207,10 @@ fn order_by(sort: &[(SortField, bool)]) -> String {
 
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {
-        Self::Away(error.0)
+        match error {
+            StoreError::Away(reason) => Self::Away(reason),
+            StoreError::InDoubt(reason) => Self::InDoubt(reason),
+        }
     }
 }
 
