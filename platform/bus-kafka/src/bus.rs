@@ -1,6 +1,6 @@
 //! The port, filled.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -8,9 +8,9 @@ use platform_event_bus::{BusError, DeadLetters, EventBus, GroupPosition, NewReco
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::KafkaResult,
+    error::{KafkaResult, RDKafkaErrorCode},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     KafkaSettings, Unsuitable,
@@ -24,6 +24,9 @@ use crate::{
 
 /// Pause between two attempts to look at a topic.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Pause between two attempts to ask a group's coordinator.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The event bus of a process. Clones share their connections.
 #[derive(Clone)]
@@ -177,7 +180,7 @@ fn positions(
     }
     let words = Words { of: group.to_owned() };
     let onlooker: BaseConsumer<Words> = config(settings).set("group.id", group).create_with_context(words)?;
-    let committed = onlooker.committed_offsets(list, within)?;
+    let committed = committed(&onlooker, &list, within)?;
     let position = |Ends { partition, low, high }| {
         let committed = match committed.find_partition(topic, partition).map(|found| found.offset()) {
             Some(Offset::Offset(offset)) => offset,
@@ -187,4 +190,27 @@ fn positions(
         GroupPosition { partition: u32::try_from(partition).unwrap_or_default(), committed, end: high }
     };
     Ok(ends.into_iter().map(position).collect())
+}
+
+/// What a group has committed. Blocks. A broker that has just become the group's coordinator, or is none any more, says so
+/// for a moment, and is asked again.
+fn committed(
+    onlooker: &BaseConsumer<Words>,
+    list: &TopicPartitionList,
+    within: Duration,
+) -> KafkaResult<TopicPartitionList> {
+    let until = Instant::now() + within;
+    loop {
+        match onlooker.committed_offsets(list.clone(), within) {
+            Err(error) if is_changing(error.rdkafka_error_code()) && Instant::now() + ASK_AGAIN < until => {
+                thread::sleep(ASK_AGAIN);
+            }
+            answered => return answered,
+        }
+    }
+}
+
+fn is_changing(code: Option<RDKafkaErrorCode>) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    matches!(code, Some(CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator))
 }

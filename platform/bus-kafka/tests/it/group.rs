@@ -3,6 +3,10 @@ use std::{collections::HashSet, process::Stdio, time::Duration};
 use platform_bus_kafka::{KafkaBus, KafkaSettings};
 use platform_event_bus::{EventBus as _, NewRecord};
 use platform_testkit::{kafka::KafkaServer, until};
+use rdkafka::{
+    mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use tokio::process::{Child, Command};
 
 use crate::{Reader, a_bus, a_topic, progress, publish_until_done, record};
@@ -133,4 +137,23 @@ async fn a_slow_member_that_has_lost_partitions_moves_no_position_back() {
     for (before, after) in before.iter().zip(&after) {
         assert!(before.committed <= after.committed, "{before:?} has become {after:?}");
     }
+}
+
+/// A broker that says for a while that it is not, or not yet, the one that keeps the positions of groups.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_group_is_can_be_asked_while_its_coordinator_changes() {
+    let cluster = MockCluster::new(1).expect("a broker");
+    cluster.create_topic("topic", 3, 1).expect("a topic");
+    let changing = [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    ];
+    cluster.request_errors(RDKafkaApiKey::OffsetFetch, &changing);
+    let bus = KafkaBus::new(KafkaSettings {
+        brokers: vec![cluster.bootstrap_servers()],
+        ..KafkaSettings::default()
+    });
+    let positions = bus.positions("topic", "group").await.expect("positions");
+    assert_eq!(positions.len(), 3);
 }
