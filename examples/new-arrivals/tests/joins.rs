@@ -93,6 +93,13 @@ async fn join(engines: &Engines, file: &Path) -> (SocketAddr, oneshot::Sender<()
     (address, stop, ended)
 }
 
+async fn until_ready(name: &str, at: SocketAddr) {
+    until(&format!("{name} is ready"), async || {
+        ask(at, "/actuator/health/readiness", None).await.is_ok_and(|(status, _)| status == 200)
+    })
+    .await;
+}
+
 async fn until_shown(at: SocketAddr, items: &Value) {
     until(&format!("{items}"), async || {
         let (status, body) = ask(at, "/items", None).await.expect("an answer");
@@ -105,12 +112,11 @@ async fn until_shown(at: SocketAddr, items: &Value) {
 async fn a_service_that_joins_late_knows_every_request_once() {
     let (engines, folder) = (engines(), tempfile::tempdir().expect("a folder"));
     let (rent, at) = start(ServiceArg::Rent, &engines, &Peers::default()).await;
+    // Before order looks for it: an order that finds no rent is taken all the same, and said later.
+    until_ready("rent", at).await;
     let peers = Peers { rent: [at].into_iter().collect(), ..Peers::default() };
     let (order, orders) = start(ServiceArg::Order, &engines, &peers).await;
-    until("order takes orders", async || {
-        ask(orders, "/actuator/health/readiness", None).await.is_ok_and(|(status, _)| status == 200)
-    })
-    .await;
+    until_ready("order", orders).await;
     request(orders, "Emma", 3).await;
     request(orders, "Ulysses", 5).await;
 
