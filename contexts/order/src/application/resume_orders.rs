@@ -57,7 +57,29 @@ const BATCH: u32 = 256;
 enum Round {
     Nothing,
     Resumed,
-    RentAway,
+    /// Rent did not answer, perhaps after it had answered some.
+    RentAway {
+        answered: bool,
+    },
+}
+
+/// How the worker gets on with rent.
+struct Pace {
+    /// How many calls under way at once rent has borne, none while it does not answer. Then it is asked once, and twice as
+    /// much whenever it has answered: who has just come back is not run over, and a breaker that tries again lets few
+    /// through.
+    width: usize,
+    /// The next pause.
+    pause: Duration,
+    /// Which of those that are due is asked for first. It is another one each time, so that an order that rent cannot
+    /// answer does not hold up the rest.
+    probe: usize,
+}
+
+impl Pace {
+    fn new(resuming: &Resuming) -> Self {
+        Self { width: 0, pause: resuming.pause, probe: 0 }
+    }
 }
 
 impl Orders {
@@ -78,16 +100,19 @@ impl Orders {
     }
 
     async fn resume_on(&self, alone_since: Option<Moment>, resuming: &Resuming) -> Infallible {
-        let (mut pause, mut probe) = (resuming.pause, 0);
+        let mut pace = Pace::new(resuming);
         let rest = |pause| sleep((resuming.jitter)(pause));
         loop {
-            match self.resume_round(alone_since, probe, resuming).await {
-                Ok(Round::Resumed) => (pause, probe) = (resuming.pause, 0),
+            match self.resume_round(alone_since, &mut pace, resuming).await {
+                Ok(Round::Resumed) => (pace.pause, pace.probe) = (resuming.pause, 0),
                 Ok(Round::Nothing) => rest(resuming.idle).await,
-                Ok(Round::RentAway) => {
-                    probe += 1;
-                    rest(pause).await;
-                    pause = (pause * 2).min(resuming.max_pause);
+                Ok(Round::RentAway { answered }) => {
+                    if answered {
+                        pace.pause = resuming.pause;
+                    }
+                    rest(pace.pause).await;
+                    let pause = (pace.pause * 2).min(resuming.max_pause);
+                    pace = Pace { width: 0, pause, probe: pace.probe + 1 };
                 }
                 Err(error) => {
                     tracing::warn!(%error, "resuming pauses");
@@ -100,7 +125,7 @@ impl Orders {
     async fn resume_round(
         &self,
         alone_since: Option<Moment>,
-        probe: usize,
+        pace: &mut Pace,
         resuming: &Resuming,
     ) -> Result<Round, Unavailable> {
         let grace = i64::try_from(resuming.grace.as_millis()).unwrap_or(i64::MAX);
@@ -110,23 +135,28 @@ impl Orders {
         if due.is_empty() {
             return Ok(Round::Nothing);
         }
-        // One asks first: while rent is away, the others need not find out for themselves. It is another one each
-        // time, so that an order that rent cannot answer does not hold up the rest.
-        let first = due.remove(probe % due.len());
+        let first = due.remove(pace.probe % due.len());
+        due.insert(0, first);
         let all_are_answered_now = self.policy.on_rent_unavailable == OnRentUnavailable::Reject;
-        if !self.resume(first).await? && !all_are_answered_now {
-            return Ok(Round::RentAway);
-        }
-        let mut calls = stream::iter(due.into_iter().map(|order| self.resume(order)))
-            .buffer_unordered(resuming.concurrency);
-        let mut in_vain = 0;
-        while let Some(rent_answered) = calls.next().await {
-            in_vain = if rent_answered? { 0 } else { in_vain + 1 };
-            if in_vain > resuming.concurrency && !all_are_answered_now {
-                return Ok(Round::RentAway);
+        let mut due = due.into_iter();
+        let (mut answered, mut in_vain) = (false, 0);
+        while due.len() > 0 {
+            let is_full = pace.width >= resuming.concurrency;
+            let width = pace.width.max(1);
+            let together = if is_full { due.len() } else { width };
+            let mut calls = stream::iter(due.by_ref().take(together).map(|order| self.resume(order)))
+                .buffer_unordered(width);
+            while let Some(rent_answered) = calls.next().await {
+                let rent_answered = rent_answered?;
+                answered |= rent_answered;
+                in_vain = if rent_answered { 0 } else { in_vain + 1 };
+                if in_vain > pace.width && !all_are_answered_now {
+                    return Ok(Round::RentAway { answered });
+                }
             }
+            pace.width = (pace.width * 2).clamp(1, resuming.concurrency);
         }
-        Ok(Round::Resumed)
+        Ok(if answered || all_are_answered_now { Round::Resumed } else { Round::RentAway { answered } })
     }
 
     /// Whether rent answered.

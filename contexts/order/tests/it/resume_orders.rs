@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use order::{
+    adapters::outbound::guarded_desk::GuardedDesk,
     application::{
         OnRentUnavailable::{self, Defer, Reject},
         Orders, Resuming,
@@ -13,10 +14,12 @@ use order::{
     domain::{Fact, Moment, Order, OrderId, OrderState},
 };
 use parking_lot::Mutex;
+use platform_resilience::{Guard, GuardConfig, State};
 use tokio::sync::watch;
 
 use crate::support::{
-    BEGIN, Library, UNAVAILABLE, a_library, away, by_rule, cancel, orders_on, place, policy, refused, until,
+    BEGIN, Library, UNAVAILABLE, a_library, away, by_rule, cancel, orders_on, orders_with, place, policy,
+    refused, until,
 };
 
 /// The worker; it ends with the test.
@@ -226,6 +229,27 @@ async fn an_order_that_rent_never_answers_does_not_hold_up_the_others() {
     let _worker = a_worker(&library, Defer);
     until("the others are confirmed", async || library.store.pending() == 1).await;
     assert_eq!(library.first().await.state, OrderState::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_breaker_lets_few_through_at_first_all_are_asked_for_soon() {
+    let library = with_deferred_orders(300).await;
+    // Its rest is none of the paused time.
+    let open_for = Duration::from_micros(100);
+    let guard = Guard::new("rent", GuardConfig { open_for, ..GuardConfig::default() });
+    let desk = GuardedDesk::new(Arc::new(library.desk.clone()), guard.clone());
+    let orders = orders_with(library.store.clone(), desk, policy(Defer));
+    let _worker = Worker(tokio::spawn(orders.resume_orders(Resuming::default(), Arc::new(AlwaysOurs))));
+    until("the breaker is not closed", async || guard.breaker().state != State::Closed).await;
+
+    library.desk.does(async |_| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        RentAnswer::Confirmed
+    });
+    let back = tokio::time::Instant::now();
+    until("confirmed", async || library.store.pending() == 0).await;
+    let waited = back.elapsed();
+    assert!(waited < 2 * Resuming::default().max_pause + Duration::from_secs(1), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
