@@ -145,7 +145,7 @@ impl Service {
             return Ok(false);
         }
         let mut address = self.address.lock().await;
-        let listener = bind(*address).await?;
+        let listener = bind(*address)?;
         *address = listener.local_addr().unwrap_or(*address);
         let (close, closed) = oneshot::channel::<()>();
         let config =

@@ -54,7 +54,7 @@ impl Gateway {
         let orders = client_of(addresses);
         let service = Behind::There(orders.clone());
         let router = limits.layer(gateway::router(vec![Upstream { collection: "orders", service }]));
-        let listener = platform_http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listener = platform_http::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().fallback_service(router);
         tokio::spawn(platform_http::serve(listener, app, config, std::future::pending()));

@@ -14,7 +14,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower::util::Oneshot;
@@ -86,9 +86,21 @@ pub enum BindError {
     },
 }
 
-/// Listens on `address`.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+/// Most connections that wait for their turn to be accepted; the system may allow fewer (`net.core.somaxconn`). Whoever
+/// comes when as many wait comes again after a second, so there is room for all who come in one moment: the usual 128
+/// come within some milliseconds.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`; must be called in a runtime.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // After a restart the port need not wait until the connections of its last process are forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { port: address.port() },
         io::ErrorKind::PermissionDenied => BindError::NotAllowed { port: address.port() },
         io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress { address },

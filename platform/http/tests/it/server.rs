@@ -22,7 +22,7 @@ struct Running {
 }
 
 async fn start(app: Router, config: ServerConfig) -> Running {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let app = Limits::default().layer(app);
@@ -189,16 +189,25 @@ async fn shutting_down_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
+async fn many_who_come_in_one_moment_are_not_sent_away() {
+    // Nobody is accepted: all of them have to find a place to wait.
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let coming = (0..1_000).map(|_| TcpStream::connect(address));
+    timeout(Duration::from_secs(30), futures_util::future::try_join_all(coming)).await.expect("places").unwrap();
+}
+
+#[tokio::test]
 async fn a_port_that_is_in_use_is_named_with_what_to_do() {
-    let held = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let held = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = held.local_addr().unwrap();
-    let error = bind(address).await.unwrap_err();
+    let error = bind(address).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }));
     let expected = format!(
         "port {} is in use: stop the program that listens on it, or choose another port",
         address.port()
     );
     assert_eq!(error.to_string(), expected);
-    let elsewhere = bind("203.0.113.1:0".parse().unwrap()).await.unwrap_err();
+    let elsewhere = bind("203.0.113.1:0".parse().unwrap()).unwrap_err();
     assert!(elsewhere.to_string().contains("not an address of this machine"), "{elsewhere}");
 }
