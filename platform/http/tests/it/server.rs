@@ -194,7 +194,10 @@ async fn many_who_come_in_one_moment_are_not_sent_away() {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let coming = (0..1_000).map(|_| TcpStream::connect(address));
-    timeout(Duration::from_secs(30), futures_util::future::try_join_all(coming)).await.expect("places").unwrap();
+    timeout(Duration::from_secs(30), futures_util::future::try_join_all(coming))
+        .await
+        .expect("places")
+        .unwrap();
 }
 
 #[tokio::test]
