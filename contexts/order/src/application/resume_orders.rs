@@ -154,7 +154,9 @@ impl Orders {
                     return Ok(Round::RentAway { answered });
                 }
             }
-            pace.width = (pace.width * 2).clamp(1, resuming.concurrency);
+            if in_vain == 0 || all_are_answered_now {
+                pace.width = (pace.width * 2).clamp(1, resuming.concurrency);
+            }
         }
         Ok(if answered || all_are_answered_now { Round::Resumed } else { Round::RentAway { answered } })
     }

@@ -152,6 +152,27 @@ async fn no_pause_has_to_be_the_same_in_every_process() {
     pauses_are(resuming, [110, 220, 440, 880, 1_760, 2_200, 2_200]).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn after_an_answer_the_pauses_begin_anew() {
+    let library = with_deferred_orders(5).await;
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    library.desk.does(move |_| {
+        let mut calls = noted.lock();
+        calls.push(tokio::time::Instant::now());
+        // The seventh is answered, and nobody after it.
+        std::future::ready(if calls.len() == 7 { RentAnswer::Confirmed } else { away() })
+    });
+    let orders = orders_on(library.store.clone(), &library.desk, policy(Defer));
+    let _worker = Worker(tokio::spawn(orders.resume_orders(Resuming::default(), Arc::new(AlwaysOurs))));
+    until("asked in vain again", async || calls.lock().len() >= 10).await;
+    let calls = calls.lock().clone();
+    let pauses: Vec<_> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert!(pauses[5] >= 2_000, "they had grown: {pauses:?}");
+    assert!(pauses[6..8].iter().all(|pause| *pause < 5), "two more are asked for at once: {pauses:?}");
+    assert!((100..105).contains(&pauses[8]), "and the next after the first pause: {pauses:?}");
+}
+
 /// Between the questions to a rent that is away, in milliseconds.
 async fn pauses_are(resuming: Resuming, expected: [u128; 7]) {
     let library = with_deferred_orders(3).await;
